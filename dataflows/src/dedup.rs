@@ -1,0 +1,193 @@
+//! `dedup`: of the copies of one record, which one counts.
+//!
+//! Identity is (`source`, `id`). Among the copies admitted to one tick the winner is the greatest
+//! `sequence`, then the least time and data; it passes unless the same identity passed before with
+//! the same or a higher `sequence` and is still remembered. The whole tick is settled at once, so
+//! arrival order within it is gone. What passes is forwarded; what each record became is counted.
+//!
+//! Identities are compared by a 128-bit hash: two different ones meet with probability 2⁻⁶⁴ in a
+//! window of four thousand million.
+
+use crate::by_tick::{Batches, View};
+use crate::change::Change;
+use crate::row::Row;
+use crate::structures::remembered::Remembered;
+use gridweaver_model::record::{Quality, Record};
+use gridweaver_model::{Data, Lookup, Rules, Tick, Time};
+use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+
+/// What became of the records of one tick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcomes {
+    /// Took effect, or were overridden by a newer one of the same key.
+    pub applied: u64,
+    /// Copies.
+    pub duplicates: u64,
+    /// Readings that are not to be trusted.
+    pub bad_quality: u64,
+    /// Late, whatever else became of them.
+    pub late: u64,
+}
+
+impl Outcomes {
+    /// All records admitted.
+    #[must_use]
+    pub fn admitted(&self) -> u64 {
+        self.applied + self.duplicates + self.bad_quality
+    }
+
+    /// Adds another tick's or worker's.
+    pub fn add(&mut self, other: &Self) {
+        self.applied += other.applied;
+        self.duplicates += other.duplicates;
+        self.bad_quality += other.bad_quality;
+        self.late += other.late;
+    }
+}
+
+/// A record that passed, or what became of all of a tick.
+#[derive(Clone, Debug)]
+pub enum Settled {
+    /// Goes on to the views.
+    Row(Row),
+    /// The tick's count on this worker.
+    Outcomes(Outcomes),
+}
+
+/// The state of `dedup` on one worker.
+pub struct Dedup {
+    rules: Rules,
+    remembered: Remembered,
+}
+
+impl Dedup {
+    /// Remembers nothing yet.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, remembered: Remembered::new() }
+    }
+
+    /// The last tick in which an identity that passed at `time` is remembered: its start is at
+    /// most the window after that time.
+    fn remembered_until(&self, time: Time) -> Tick {
+        self.rules.tick_of(time + self.rules.dedup_window)
+    }
+
+    /// Which rows lose against another copy of the same tick or against memory.
+    fn losers(&mut self, tick: Tick, batches: &Batches<Row>) -> Lookup<(usize, usize), ()> {
+        let mut losers = Lookup::default();
+        let mut contested: Lookup<u128, Vec<(usize, usize)>> = Lookup::default();
+        let mut admitted_now: Vec<(u128, (usize, usize))> = Vec::new();
+        for (batch, rows) in batches.iter().enumerate() {
+            for (at, row) in rows.iter().enumerate() {
+                let identity = identity(&row.record);
+                let version = &row.record.envelope.version;
+                if self.remembered.seen(identity, tick).is_some() {
+                    contested.entry(identity).or_default().push((batch, at));
+                } else {
+                    let until = self.remembered_until(version.time);
+                    self.remembered.insert(identity, version.sequence, until.max(tick));
+                    admitted_now.push((identity, (batch, at)));
+                }
+            }
+        }
+        if contested.is_empty() {
+            return losers;
+        }
+        // A copy that found no memory and came first in this tick is one of its group too.
+        let mut fresh: Lookup<u128, (usize, usize)> = Lookup::default();
+        for (identity, place) in admitted_now {
+            if contested.contains_key(&identity) {
+                fresh.insert(identity, place);
+            }
+        }
+        for (identity, places) in contested {
+            self.settle(tick, identity, places, fresh.get(&identity).copied(), batches, &mut losers);
+        }
+        losers
+    }
+
+    /// Decides one identity that came more than once.
+    fn settle(
+        &mut self,
+        tick: Tick,
+        identity: u128,
+        mut places: Vec<(usize, usize)>,
+        fresh: Option<(usize, usize)>,
+        batches: &Batches<Row>,
+        losers: &mut Lookup<(usize, usize), ()>,
+    ) {
+        let record = |place: &(usize, usize)| &batches[place.0][place.1].record;
+        let passed_before = if fresh.is_some() { None } else { self.remembered.seen(identity, tick) };
+        places.extend(fresh);
+        let winner = places.iter().copied().min_by(|a, b| precedence(record(a)).cmp(&precedence(record(b))));
+        let Some(winner) = winner else { return };
+        let version = &record(&winner).envelope.version;
+        let passes = passed_before.is_none_or(|sequence| version.sequence > sequence);
+        if passes {
+            let until = self.remembered_until(version.time).max(tick);
+            self.remembered.insert(identity, version.sequence, until);
+        }
+        for place in places {
+            if place != winner || !passes {
+                losers.insert(place, ());
+            }
+        }
+    }
+}
+
+/// The least of a tick's copies wins.
+fn precedence(record: &Record) -> (Reverse<u64>, Time, &Data) {
+    let version = &record.envelope.version;
+    (Reverse(version.sequence), version.time, &record.data)
+}
+
+/// 128 bits that stand for (`source`, `id`). A byte that no UTF-8 text holds keeps them apart.
+#[must_use]
+pub fn identity(record: &Record) -> u128 {
+    let version = &record.envelope.version;
+    let (source, id) = (version.source.as_bytes(), version.id.as_bytes());
+    let mut buffer = [0xff_u8; 257];
+    buffer[..source.len()].copy_from_slice(source);
+    buffer[source.len() + 1..=source.len() + id.len()].copy_from_slice(id);
+    xxhash_rust::xxh3::xxh3_128(&buffer[..=source.len() + id.len()])
+}
+
+impl View for Dedup {
+    type Row = Row;
+    type Change = Change;
+    type Out = Settled;
+
+    fn close(
+        &mut self,
+        tick: Tick,
+        rows: Batches<Row>,
+        _: Batches<Change>,
+        out: &mut Vec<Settled>,
+    ) -> Option<Tick> {
+        let losers = self.losers(tick, &rows);
+        let mut outcomes = Outcomes::default();
+        let total = rows.iter().map(Vec::len).sum::<usize>();
+        out.reserve(total + 1);
+        for (batch, rows) in rows.into_iter().enumerate() {
+            for (at, row) in rows.into_iter().enumerate() {
+                outcomes.late += u64::from(self.rules.tick_of(row.record.time()) < tick);
+                if !losers.is_empty() && losers.contains_key(&(batch, at)) {
+                    outcomes.duplicates += 1;
+                } else if is_bad(&row.record) {
+                    outcomes.bad_quality += 1;
+                } else {
+                    outcomes.applied += 1;
+                    out.push(Settled::Row(row));
+                }
+            }
+        }
+        out.push(Settled::Outcomes(outcomes));
+        None
+    }
+}
+
+fn is_bad(record: &Record) -> bool {
+    matches!(&record.data, Data::Telemetry(telemetry) if telemetry.quality == Some(Quality::Bad))
+}

@@ -1,0 +1,291 @@
+//! The dataflow: every view as a named operator, and what flows between them.
+//!
+//! ```text
+//! rows ─▶ dedup ─┬─ grid ──▶ islands ─┬─▶ interfaces ◀─ regions ──┐
+//!                │                    ├─▶ violations              │
+//!                │                    ├─▶ critical_lines          │
+//!                ├─ telemetry ▶ latest ─▶ totals ─────────────────┤
+//!                ├─ bids, programs ─▶ programs ─▶ bids ───────────┤
+//!                ├─ performance ─▶ reliability ─▶ bids            │
+//!                └─ answers ──────────────────────────────────────┴─▶ planner ─▶ closing
+//! ```
+//!
+//! `dedup` is sharded by identity, `latest` by node, `bids` by bid id, the differential views by
+//! their keys; what must see all of the grid runs on the first worker. Every worker builds the
+//! same dataflow.
+
+use crate::bids::Bids;
+use crate::by_tick::{View, by_key, by_tick, to_all, to_first};
+use crate::change::{Change, KnownLine, Referrer};
+use crate::closing::{ClosedTick, Closing};
+use crate::critical_lines::CriticalLines;
+use crate::dedup::{Dedup, Outcomes, Settled, identity};
+use crate::differences::{collection, told};
+use crate::interfaces::Interfaces;
+use crate::islands::Islands;
+use crate::latest::Latest;
+use crate::picture::Picture;
+use crate::planner::Planner;
+use crate::programs::Programs;
+use crate::regions::Regions;
+use crate::reliability::{Fact, reliability};
+use crate::row::Row;
+use crate::totals::Totals;
+use crate::unresolved::unresolved_telemetry;
+use crate::violations::violations;
+use differential_dataflow::VecCollection;
+use gridweaver_model::decision::Violation;
+use gridweaver_model::{Data, Rules, Text, Tick};
+use std::cell::RefCell;
+use std::rc::Rc;
+use timely::dataflow::StreamVec;
+use timely::dataflow::operators::generic::operator::empty;
+use timely::dataflow::operators::vec::{Filter, Partition};
+use timely::dataflow::operators::{Concatenate, OkErr};
+
+/// What a worker can look into once the frontier has passed: complete on the first worker.
+pub struct Views {
+    /// Orders and what they rest on.
+    pub planner: Rc<RefCell<Planner>>,
+    /// Node loads.
+    pub totals: Rc<RefCell<Totals>>,
+    /// What losing a line would cut off; kept only where asked for.
+    pub critical_lines: Option<Rc<RefCell<CriticalLines>>>,
+    /// The other views; kept only where asked for.
+    pub picture: Option<Rc<RefCell<Picture>>>,
+}
+
+/// Builds the dataflow over `rows`; returns the closed ticks, which are on the first worker.
+/// `observed`: keep also the views that decide nothing, for whoever looks at the state.
+pub fn pipeline<'scope>(
+    rows: StreamVec<'scope, Tick, Row>,
+    rules: &Rules,
+    observed: bool,
+) -> (StreamVec<'scope, Tick, ClosedTick>, Views) {
+    let scope = rows.scope();
+    let nothing = || empty::<_, Vec<Change>>(scope);
+    let no_rows = || empty::<_, Vec<Row>>(scope);
+    let only = |stream: &StreamVec<'scope, Tick, Change>, wanted: fn(&Change) -> bool| {
+        stream.clone().filter(move |change| wanted(change))
+    };
+
+    let rows = by_key(rows, |row| fold(identity(&row.record)));
+    let dedup = operator("dedup", Dedup::new(rules.clone()), rows, nothing());
+    let Families { grid, regions, telemetry, programs, bids, facts, answers, outcomes } =
+        families(dedup);
+
+    let islands = operator("islands", Islands::new(rules), to_first(grid), nothing());
+    let regions = operator("regions", Regions::new(rules), to_first(regions), nothing());
+    let programs = operator("programs", Programs::new(rules), to_first(programs), nothing());
+    let latest = operator("latest", Latest::default(), by_key(telemetry, row_key), nothing());
+    let latest = to_first(latest);
+
+    let totals = Rc::new(RefCell::new(Totals::new(rules)));
+    let of_totals = joined([only(&islands, concerns_totals), latest.clone()]);
+    let figures = by_tick("totals", Rc::clone(&totals), no_rows(), of_totals);
+
+    let of_interfaces = joined([only(&islands, concerns_interfaces), regions.clone()]);
+    let interfaces =
+        operator("interfaces", Interfaces::default(), no_rows(), of_interfaces);
+
+    let record = reliability(collection(facts, fact), rules);
+    let reliability = told("reliability", record, |participant: Text, reliability, _| {
+        Some(Change::Reliability { participant, reliability })
+    });
+    let around_bids = joined([
+        only(&islands, |change| matches!(change, Change::Node { .. })),
+        programs.clone(),
+        reliability.clone(),
+    ]);
+    let bids = operator("bids", Bids::new(rules), by_key(bids, row_key), to_all(around_bids));
+    let bids = to_first(bids);
+
+    let broken = violations(lines_of(&islands), nodes_of(&islands));
+    let violations = told("violations", broken, |(kind, subject), detail, growth| {
+        let (detail, cleared) = (detail.unwrap_or_default(), growth < 0);
+        (growth != 0).then_some(Change::Violation(Violation { kind, subject, detail, cleared }))
+    });
+
+    let planner = Rc::new(RefCell::new(Planner::new(rules)));
+    let of_planner = joined([
+        only(&islands, concerns_planner),
+        latest.clone(),
+        figures,
+        interfaces,
+        regions.clone(),
+        programs.clone(),
+        bids.clone(),
+    ]);
+    let decided = by_tick("planner", Rc::clone(&planner), to_first(answers), of_planner);
+
+    let telling = joined([
+        only(&islands, concerns_closing),
+        only(&regions, concerns_closing),
+        only(&programs, concerns_closing),
+        only(&bids, concerns_closing),
+        violations,
+    ]);
+    let outcomes = to_first(outcomes);
+    let mut views = Views { planner, totals, critical_lines: None, picture: None };
+    if observed {
+        let critical_lines = Rc::new(RefCell::new(CriticalLines::default()));
+        let lines = only(&islands, concerns_critical_lines);
+        by_tick("critical_lines", Rc::clone(&critical_lines), no_rows(), lines);
+        let unresolved = unresolved_telemetry(heard(latest), nodes_of(&islands));
+        let unresolved = told("unresolved", unresolved.map(|node| (node, ())), missing_node);
+        let seen = joined([
+            telling.clone(),
+            only(&islands, |change| matches!(change, Change::Island { .. })),
+            only(&bids, |change| matches!(change, Change::Unresolved { .. })),
+            reliability,
+            unresolved,
+        ]);
+        let picture = Rc::new(RefCell::new(Picture::default()));
+        by_tick("picture", Rc::clone(&picture), outcomes.clone(), seen);
+        views.critical_lines = Some(critical_lines);
+        views.picture = Some(picture);
+    }
+    let closed = operator("closing", Closing, outcomes, joined([telling, decided]));
+    (closed, views)
+}
+
+fn operator<'scope, V>(
+    name: &str,
+    view: V,
+    rows: StreamVec<'scope, Tick, V::Row>,
+    changes: StreamVec<'scope, Tick, V::Change>,
+) -> StreamVec<'scope, Tick, V::Out>
+where
+    V: View + 'static,
+    V::Row: Clone + 'static,
+    V::Change: Clone + 'static,
+    V::Out: Clone + 'static,
+{
+    by_tick(name, Rc::new(RefCell::new(view)), rows, changes)
+}
+
+fn joined<'scope, const N: usize>(
+    streams: [StreamVec<'scope, Tick, Change>; N],
+) -> StreamVec<'scope, Tick, Change> {
+    let scope = streams[0].scope();
+    scope.concatenate(streams)
+}
+
+/// What passed `dedup`, by the view that takes it.
+struct Families<'scope> {
+    grid: StreamVec<'scope, Tick, Row>,
+    regions: StreamVec<'scope, Tick, Row>,
+    telemetry: StreamVec<'scope, Tick, Row>,
+    programs: StreamVec<'scope, Tick, Row>,
+    bids: StreamVec<'scope, Tick, Row>,
+    facts: StreamVec<'scope, Tick, Row>,
+    answers: StreamVec<'scope, Tick, Row>,
+    outcomes: StreamVec<'scope, Tick, Outcomes>,
+}
+
+fn families<'scope>(settled: StreamVec<'scope, Tick, Settled>) -> Families<'scope> {
+    let (rows, outcomes) = settled.ok_err(|settled| match settled {
+        Settled::Row(row) => Ok(row),
+        Settled::Outcomes(outcomes) => Err(outcomes),
+    });
+    let mut streams = rows.partition(7, |row: Row| (family(&row.record.data), row)).into_iter();
+    let mut next = || streams.next().expect("a stream a family");
+    Families {
+        grid: next(),
+        regions: next(),
+        telemetry: next(),
+        programs: next(),
+        bids: next(),
+        facts: next(),
+        answers: next(),
+        outcomes,
+    }
+}
+
+/// The place in [`Families`] of a record's type. Watermarks never get here.
+fn family(data: &Data) -> u64 {
+    match data {
+        Data::Node(_) | Data::Line(_) | Data::LineStatus(_) | Data::Watermark => 0,
+        Data::Reserve(_) | Data::EnergyPrice(_) | Data::Shortfall(_) | Data::InterfaceLimit(_) => 1,
+        Data::Telemetry(_) => 2,
+        Data::Program(_) => 3,
+        Data::Bid(_) | Data::BidWithdrawn(_) => 4,
+        Data::Performance(_) => 5,
+        Data::Response(_) => 6,
+    }
+}
+
+/// The hash of the key by which `latest` and `bids` are sharded.
+fn row_key(row: &Row) -> u64 {
+    let key: &str = match &row.record.data {
+        Data::Telemetry(telemetry) => &telemetry.node,
+        Data::Bid(bid) => &bid.bid,
+        Data::BidWithdrawn(withdrawn) => &withdrawn.bid,
+        _ => "",
+    };
+    xxhash_rust::xxh3::xxh3_64(key.as_bytes())
+}
+
+fn fold(identity: u128) -> u64 {
+    u64::try_from(identity >> 64).unwrap_or_default()
+}
+
+fn fact(row: Row) -> Option<(Fact, isize)> {
+    let Data::Performance(performance) = row.record.data else { return None };
+    let version = row.record.envelope.version;
+    let identity = (version.source, version.id);
+    Some(((identity, (version.sequence, version.time, *performance)), 1))
+}
+
+fn lines_of<'scope>(
+    islands: &StreamVec<'scope, Tick, Change>,
+) -> VecCollection<'scope, Tick, KnownLine, isize> {
+    collection(islands.clone(), |change| match change {
+        Change::Line { line, difference } => Some((line, difference.into())),
+        _ => None,
+    })
+}
+
+fn nodes_of<'scope>(
+    islands: &StreamVec<'scope, Tick, Change>,
+) -> VecCollection<'scope, Tick, Text, isize> {
+    collection(islands.clone(), |change| match change {
+        Change::NodeExists { node, difference } => Some((node, difference.into())),
+        _ => None,
+    })
+}
+
+/// The nodes that telemetry was heard of.
+fn heard<'scope>(
+    latest: StreamVec<'scope, Tick, Change>,
+) -> VecCollection<'scope, Tick, Text, isize> {
+    collection(latest, |change| match change {
+        Change::Reading { node, first: true, .. } => Some((node, 1)),
+        _ => None,
+    })
+}
+
+fn missing_node(node: Text, missing: Option<()>, _: isize) -> Option<Change> {
+    let missing = missing.map(|()| format!("node {node}").into());
+    Some(Change::Unresolved { referrer: Referrer::Telemetry, key: node, missing })
+}
+
+fn concerns_totals(change: &Change) -> bool {
+    matches!(change, Change::Placed { .. } | Change::Area { .. })
+}
+
+fn concerns_interfaces(change: &Change) -> bool {
+    matches!(change, Change::Tie { .. } | Change::Area { .. })
+}
+
+fn concerns_planner(change: &Change) -> bool {
+    matches!(change, Change::Placed { .. } | Change::Area { .. } | Change::Succession { .. })
+}
+
+fn concerns_critical_lines(change: &Change) -> bool {
+    matches!(change, Change::Node { .. } | Change::LiveLine { .. })
+}
+
+fn concerns_closing(change: &Change) -> bool {
+    matches!(change, Change::Decision(_) | Change::Refused(_))
+}

@@ -1,0 +1,539 @@
+//! `planner`: the orders that stand, and what each tick's changes make of them.
+//!
+//! The planner is a fold: (what stands, a tick's changes) → records; what stands is the projection
+//! of those records. In each tick, for the islands in which an input changed:
+//!
+//! ```text
+//! changes ─▶ grid, offers        who needs what, who offers what
+//! answers ─▶ relief, endings     what was confirmed, what must end
+//!         ─▶ drafts              local demand response, then transfers within the island, then unmet
+//!         ─▶ adopted or not      a plan stands until one of the reasons of the contract
+//!         ─▶ records             orders, cancellations, bid statuses
+//! ```
+//!
+//! | file | one idea |
+//! | --- | --- |
+//! | `grid`, `offers` | what the other views tell, as the planner needs it |
+//! | `standing` | orders and plans that stand |
+//! | `answers` | what participants say, and relief |
+//! | `endings` | why an order must end |
+//! | `draft` | a new plan of an island, from the tick's inputs alone |
+//! | `adopt`, `constraints` | the records that make it stand |
+//! | `picture` | what a state shows of it |
+
+mod adopt;
+mod answers;
+mod constraints;
+mod draft;
+mod endings;
+mod grid;
+mod offers;
+mod picture;
+mod standing;
+
+pub use self::grid::Balance;
+pub use self::picture::{AreaPicture, BidPicture, OrderPicture, PlannerPicture, ProgramPicture};
+pub use self::standing::{Instruction, Order, Plan, Started};
+
+use self::adopt::Activation;
+use self::answers::Waiting;
+use self::draft::{IslandDraft, LEAST};
+use self::grid::Grid;
+use self::offers::Offers;
+use self::standing::Standing;
+use crate::by_tick::{Batches, View};
+use crate::change::Change;
+use crate::row::Row;
+use gridweaver_model::decision::{BidState, BidStatus, EndReason, Event};
+use gridweaver_model::{Data, Decision, Rules, Text, Tick, Time, Watts};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The state of `planner`.
+pub struct Planner {
+    rules: Rules,
+    grid: Grid,
+    offers: Offers,
+    standing: Standing,
+    /// The end of the tick that is being decided.
+    tick_end: Time,
+    /// Orders with a `started`, whose meters are watched.
+    answering: BTreeSet<Text>,
+    relief: BTreeMap<Text, Watts>,
+    /// Answers to orders that do not exist yet.
+    early: BTreeMap<Text, Vec<Waiting>>,
+    early_forgotten: BTreeMap<Time, Vec<Text>>,
+    /// First hops of paths, and areas, that failed and are not ordered again until then.
+    blocked_hops: BTreeMap<(Text, Text), Time>,
+    blocked_curtailments: BTreeMap<Text, Time>,
+    /// Orders that must end in this tick.
+    ending: BTreeMap<Text, EndReason>,
+    /// What the draft being adopted sends over interfaces and from senders.
+    drafted_flow: BTreeMap<(Text, Text), Watts>,
+    drafted_sent: BTreeMap<Text, Watts>,
+    told: Vec<Decision>,
+}
+
+/// Nodes that areas of the tick before now have in which areas.
+type Successions = BTreeMap<Text, BTreeMap<Text, u64>>;
+
+impl Planner {
+    /// Nothing stands.
+    #[must_use]
+    pub fn new(rules: &Rules) -> Self {
+        Self {
+            rules: rules.clone(),
+            grid: Grid::default(),
+            offers: Offers::default(),
+            standing: Standing::default(),
+            tick_end: Time(0),
+            answering: BTreeSet::new(),
+            relief: BTreeMap::new(),
+            early: BTreeMap::new(),
+            early_forgotten: BTreeMap::new(),
+            blocked_hops: BTreeMap::new(),
+            blocked_curtailments: BTreeMap::new(),
+            ending: BTreeMap::new(),
+            drafted_flow: BTreeMap::new(),
+            drafted_sent: BTreeMap::new(),
+            told: Vec::new(),
+        }
+    }
+
+    fn balance(&self, area: &Text) -> Balance {
+        let relief = self.relief.get(area).copied().unwrap_or_default();
+        self.grid.balance(area, relief, self.rules.stale)
+    }
+
+    fn is_blocked(&self, from: &Text, to: &Text) -> bool {
+        self.blocked_hops.contains_key(&(from.clone(), to.clone()))
+    }
+
+    /// Takes what the other views tell.
+    fn take(&mut self, changes: Batches<Change>) {
+        let mut successions = Successions::new();
+        for change in changes.into_iter().flatten() {
+            match self.grid.take(change) {
+                Some(Change::Succession { from, to, nodes }) => {
+                    *successions.entry(from).or_default().entry(to).or_default() += nodes;
+                }
+                Some(Change::Program { program, details }) => {
+                    for region in self.offers.set_program(program, details) {
+                        self.grid.touch_region(&region);
+                    }
+                }
+                Some(Change::Bid { bid, offer }) => {
+                    for program in self.offers.set_offer(bid, offer.map(|offer| *offer)) {
+                        self.touch_program(&program);
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.follow(&successions);
+    }
+
+    fn touch_program(&mut self, program: &Text) {
+        if let Some(details) = self.offers.programs.get(program) {
+            self.grid.touch_region(&details.region.clone());
+        }
+    }
+
+    /// Plans pass to the area that now holds most of the nodes that theirs had (ties: the least
+    /// name), and the paths of transfers are renamed likewise.
+    fn follow(&mut self, successions: &Successions) {
+        let heir = |area: &Text| -> Option<Text> {
+            let heirs = successions.get(area)?;
+            let most = heirs.iter().max_by_key(|(name, nodes)| (**nodes, Reverse(*name)))?;
+            Some(most.0.clone())
+        };
+        let plans: Vec<(Text, Text)> = self
+            .standing
+            .plans
+            .iter()
+            .filter_map(|(name, plan)| Some((name.clone(), heir(&plan.area)?)))
+            .collect();
+        for (plan, area) in plans {
+            self.grid.touch_area(&area);
+            self.standing.move_plan(&plan, area);
+        }
+        for order in self.standing.orders.values_mut() {
+            if let Instruction::Transfer { path, .. } = &mut order.instruction {
+                for area in path {
+                    *area = heir(area).unwrap_or_else(|| area.clone());
+                }
+            }
+        }
+    }
+
+    /// Ends plans whose area is gone: all its nodes were removed.
+    fn end_homeless(&mut self) {
+        let homeless: Vec<Text> = self
+            .standing
+            .plans
+            .iter()
+            .filter(|(_, plan)| self.grid.identity(&plan.area).is_none())
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in homeless {
+            let orders: Vec<Text> = self.standing.plans[&name].orders.iter().cloned().collect();
+            for order in orders {
+                let reason = self.ending.get(&order).copied().unwrap_or(EndReason::Removed);
+                self.cancel(&order, reason, self.tick_end);
+            }
+            self.standing.reported.remove(&name);
+            self.standing.remove_plan(&name);
+        }
+    }
+
+    /// What is over by time alone: blocks, and bids that were out.
+    fn lapse(&mut self) {
+        let tick_end = self.tick_end;
+        let over: Vec<Text> = self
+            .blocked_hops
+            .iter()
+            .filter(|(_, until)| **until <= tick_end)
+            .map(|((from, _), _)| from.clone())
+            .chain(
+                self.blocked_curtailments
+                    .iter()
+                    .filter(|(_, until)| **until <= tick_end)
+                    .map(|(area, _)| area.clone()),
+            )
+            .collect();
+        for area in over {
+            self.grid.touch_area(&area);
+        }
+        self.blocked_hops.retain(|_, until| *until > tick_end);
+        self.blocked_curtailments.retain(|_, until| *until > tick_end);
+        for program in self.offers.bring_back(tick_end) {
+            self.touch_program(&program);
+        }
+        self.standing.forget(tick_end);
+        self.forget_answers(tick_end);
+    }
+
+    /// Whether the need of a plan is over, as far as its hold is concerned.
+    fn is_under(&self, need: Watts, made_for: Watts) -> bool {
+        let deadband = self.rules.dispatch.deadband;
+        if made_for <= deadband { need == Watts::ZERO } else { need < deadband }
+    }
+
+    /// Keeps since when each plan's need is under the deadband.
+    fn watch_holds(&mut self) {
+        let under: Vec<(Text, bool)> = self
+            .standing
+            .plans
+            .iter()
+            .map(|(name, plan)| {
+                let need = self.balance(&plan.area).shortfall;
+                (name.clone(), self.is_under(need, plan.shortfall))
+            })
+            .collect();
+        for (name, under) in under {
+            if let Some(plan) = self.standing.plans.get_mut(&name) {
+                plan.under_since = match plan.under_since {
+                    Some(since) if under => Some(since),
+                    _ => under.then_some(self.tick_end),
+                };
+            }
+        }
+    }
+
+    /// Whether an area's plan no longer stands, for another reason than its orders.
+    fn has_lapsed(&self, area: &Text) -> bool {
+        let need = self.balance(area).shortfall;
+        let plans: Vec<&Plan> = self.standing.plans_of(area).map(|(_, plan)| plan).collect();
+        if plans.is_empty() {
+            return need >= LEAST;
+        }
+        let made_for: Watts = plans.iter().map(|plan| plan.shortfall).sum();
+        let moved = Watts((need - made_for).0.abs()) > self.rules.dispatch.deadband;
+        if moved && !self.is_under(need, made_for) {
+            return true;
+        }
+        let hold = self.rules.dispatch.release_hold;
+        let over = |plan: &&Plan| {
+            plan.under_since.is_some_and(|since| self.tick_end >= since + hold)
+        };
+        plans.iter().all(over) && self.can_release(area)
+    }
+
+    /// Whether a release would end anything: not all is held by its minimum run.
+    fn can_release(&self, area: &Text) -> bool {
+        let mut orders = self.standing.orders_of(area).peekable();
+        orders.peek().is_none() || orders.any(|(_, order)| !order.is_held(self.tick_end))
+    }
+
+    /// The islands whose plans no longer stand.
+    fn lapsed_islands(&self, touched: &BTreeSet<Text>) -> BTreeSet<Text> {
+        let mut lapsed = BTreeSet::new();
+        let planned = self.standing.plans.values().map(|plan| &plan.area);
+        let touched_areas = touched.iter().flat_map(|island| self.grid.areas_of_island(island));
+        let areas: BTreeSet<&Text> = planned.chain(touched_areas).collect();
+        for area in areas {
+            let Some(identity) = self.grid.identity(area) else { continue };
+            if !lapsed.contains(&identity.island) && self.has_lapsed(area) {
+                lapsed.insert(identity.island.clone());
+            }
+        }
+        for name in self.ending.keys() {
+            let plan = self.standing.orders.get(name).map(|order| &order.plan);
+            let plan = plan.and_then(|plan| self.standing.plans.get(plan));
+            let identity = plan.and_then(|plan| self.grid.identity(&plan.area));
+            lapsed.extend(identity.map(|identity| identity.island.clone()));
+        }
+        lapsed
+    }
+
+    /// Collects what must end in the islands touched.
+    fn collect_endings(&mut self, touched: &BTreeSet<Text>) {
+        for island in touched {
+            for (name, reason) in self.must_end(island) {
+                self.ending.entry(name).or_insert(reason);
+            }
+        }
+    }
+
+    /// Where the end of a bid alone moved, a superseding order says so.
+    fn extend_orders(&mut self, touched: &BTreeSet<Text>) {
+        let mut moved = Vec::new();
+        for area in touched.iter().flat_map(|island| self.grid.areas_of_island(island)) {
+            for (name, order) in self.standing.orders_of(area) {
+                if let Instruction::DemandResponse { bid, until, .. } = &order.instruction
+                    && !self.ending.contains_key(name)
+                    && self.offers.get(bid).is_some_and(|entry| entry.offer.end != *until)
+                {
+                    moved.push((area.clone(), name.clone(), bid.clone()));
+                }
+            }
+        }
+        for (area, name, bid) in moved {
+            let Some(order) = self.standing.orders.get(&name).cloned() else { continue };
+            let Some(identity) = self.grid.identity(&area) else { continue };
+            let (region, plan) = (identity.region.clone(), order.plan.clone());
+            let program = order.program().and_then(|program| self.offers.programs.get(program));
+            let capacity = program.map(|program| program.capacity).unwrap_or_default();
+            let committed = order.program().map(|program| self.standing.committed(program));
+            let context = Activation {
+                plan: &plan,
+                region: &region,
+                area: &area,
+                need: self.standing.plans[&plan].shortfall,
+                program_left: capacity - committed.unwrap_or_default() + order.amount,
+            };
+            self.activate_bid(&bid, order.amount, &context, Some((name, order.clone())), self.tick_end);
+        }
+    }
+
+    /// Plans the islands whose plans no longer stand.
+    fn plan_lapsed(&mut self, islands: &BTreeSet<Text>) {
+        for draft in self.draft(islands, self.tick_end) {
+            self.adopt_draft(&draft);
+        }
+    }
+
+    fn adopt_draft(&mut self, draft: &IslandDraft) {
+        self.drafted_flow.clear();
+        self.drafted_sent.clear();
+        for transfer in draft.areas.iter().flat_map(|area| &area.transfers) {
+            for (hop, sent) in transfer.path.windows(2).zip(&transfer.carried) {
+                *self.drafted_flow.entry((hop[0].clone(), hop[1].clone())).or_default() += *sent;
+            }
+            *self.drafted_sent.entry(transfer.path[0].clone()).or_default() += transfer.carried[0];
+        }
+        self.adopt(draft, self.tick_end);
+    }
+
+    /// Compares what stands in an island with a new plan, where the contract asks for it.
+    fn reconsider(&mut self, island: &Text) {
+        let tick_end = self.tick_end;
+        let every = self.rules.dispatch.replan_every;
+        let areas: Vec<Text> = self.grid.areas_of_island(island).cloned().collect();
+        let plans: Vec<Text> = areas
+            .iter()
+            .flat_map(|area| self.standing.plans_of(area).map(|(name, _)| name.clone()))
+            .collect();
+        let shed: Watts = plans.iter().map(|plan| self.shed(plan)).sum();
+        let due = plans.iter().any(|name| {
+            let plan = &self.standing.plans[name];
+            plan.changed && tick_end >= plan.looked_at + every
+        });
+        if plans.is_empty() || (shed < LEAST && !due) {
+            return;
+        }
+        let islands = BTreeSet::from([island.clone()]);
+        let Some(draft) = self.draft(&islands, tick_end).pop() else { return };
+        let sheds_less = shed - draft.unmet() >= LEAST;
+        if due {
+            for name in &plans {
+                if let Some(plan) = self.standing.plans.get_mut(name) {
+                    plan.looked_at = tick_end;
+                    plan.changed = false;
+                }
+            }
+        }
+        if sheds_less || (due && self.is_cheaper(&draft, &plans, shed)) {
+            self.adopt_draft(&draft);
+        }
+    }
+
+    /// What a standing plan sheds: what it leaves unmet, and what was confirmed below its orders.
+    fn shed(&self, plan: &Text) -> Watts {
+        let plan = &self.standing.plans[plan];
+        let orders = plan.orders.iter().map(|name| &self.standing.orders[name]);
+        let short = orders.map(|order| (order.amount - order.counted()).max(Watts::ZERO));
+        plan.unmet + (short.sum::<Watts>() - plan.over_delivery).max(Watts::ZERO)
+    }
+
+    /// Whether a draft is cheaper than what stands by more than the gain asked for.
+    fn is_cheaper(&self, draft: &IslandDraft, plans: &[Text], shed: Watts) -> bool {
+        let lost_load = i128::from(self.rules.dispatch.lost_load_price.0);
+        let mut standing = lost_load * i128::from(shed.0);
+        for name in plans {
+            for order in &self.standing.plans[name].orders {
+                standing += self.standing_cost(&self.standing.orders[order]);
+            }
+        }
+        let mut fresh = lost_load * i128::from(draft.unmet().0);
+        for area in &draft.areas {
+            fresh += area.transfers.iter().map(|transfer| transfer.cost).sum::<i128>();
+            for name in &area.held {
+                fresh += self.standing_cost(&self.standing.orders[name]);
+            }
+            for (bid, amount) in &area.considered {
+                let score = self.offers.get(bid).map_or(0, |entry| entry.offer.score.0);
+                fresh += i128::from(score.max(0)) * i128::from(amount.0);
+            }
+        }
+        let gain = 1_000_000 - i128::from(self.rules.dispatch.replan_gain.0);
+        fresh * 1_000_000 < standing * gain
+    }
+
+    /// What an order costs by today's scores and prices.
+    fn standing_cost(&self, order: &Order) -> i128 {
+        match &order.instruction {
+            Instruction::DemandResponse { bid, score, .. } => {
+                let score = self.offers.get(bid).map_or(*score, |entry| entry.offer.score);
+                i128::from(score.0.max(0)) * i128::from(order.amount.0)
+            }
+            Instruction::Transfer { path, hops, sent } => {
+                let energy = self.grid.energy_price(&path[0], &self.rules.dispatch);
+                let mut cost = i128::from(energy.0.max(0)) * i128::from(sent.0);
+                for (ends, shares) in path.windows(2).zip(hops) {
+                    let power: Watts = shares.iter().map(|share| share.power).sum();
+                    let interface = self.grid.interface(&ends[0], &ends[1]);
+                    let price = interface.map_or(0, |interface| interface.wheeling_price.0);
+                    cost += i128::from(price) * i128::from(power.0);
+                }
+                cost
+            }
+            Instruction::Curtailment => 0,
+        }
+    }
+
+    fn tell_statuses(&mut self) {
+        for (bid, status, amount, rank) in self.offers.take_statuses() {
+            let Some(entry) = self.offers.get(&bid) else { continue };
+            let offer = entry.offer.clone();
+            let reason = match status {
+                BidState::Pending => "not decided yet",
+                BidState::Accepted => "part of the least-cost set",
+                BidState::Rejected if entry.out_until.is_some() => "out after a failure",
+                BidState::Rejected if entry.left_out => "left out of the newest clearing",
+                BidState::Rejected => "its price is above the program's limit",
+                BidState::Expired => "its window is over",
+                BidState::Withdrawn => "taken back by the participant",
+            };
+            let area = self.offers.area(&offer, &self.grid).cloned();
+            let region = self.offers.programs.get(&offer.program).map(|p| p.region.clone());
+            let (participant, program) = (offer.participant, offer.program);
+            let reason = reason.into();
+            let told = BidStatus { bid, participant, program, status, amount, rank, reason };
+            self.told.push(Decision { event: Event::BidStatus(told), region, area });
+        }
+    }
+
+    /// The next tick in which time alone may change something.
+    fn wake(&self, timeout: Option<Time>) -> Option<Tick> {
+        let dispatch = &self.rules.dispatch;
+        let plans = self.standing.plans.values().flat_map(|plan| {
+            let hold = plan.under_since.map(|since| since + dispatch.release_hold);
+            let look = plan.changed.then(|| plan.looked_at + dispatch.replan_every);
+            let held = plan.under_since.and_then(|_| self.held_until(plan));
+            [hold, look, held]
+        });
+        let blocks = self.blocked_hops.values().chain(self.blocked_curtailments.values());
+        plans
+            .flatten()
+            .chain(blocks.copied())
+            .chain(self.offers.next_return())
+            .chain(timeout)
+            .filter(|due| *due > self.tick_end)
+            .min()
+            .map(|due| self.rules.first_ending_at_or_after(due))
+    }
+
+    fn held_until(&self, plan: &Plan) -> Option<Time> {
+        let orders = plan.orders.iter().map(|name| &self.standing.orders[name]);
+        let held = orders.filter_map(|order| match &order.instruction {
+            Instruction::DemandResponse { held_until, .. } => Some(*held_until),
+            _ => None,
+        });
+        held.filter(|until| *until > self.tick_end).min()
+    }
+}
+
+impl View for Planner {
+    type Row = Row;
+    type Change = Change;
+    type Out = Change;
+
+    fn close(
+        &mut self,
+        tick: Tick,
+        rows: Batches<Row>,
+        changes: Batches<Change>,
+        out: &mut Vec<Change>,
+    ) -> Option<Tick> {
+        self.tick_end = self.rules.end_of(tick);
+        self.ending.clear();
+        self.take(changes);
+        self.lapse();
+        let answers = rows.into_iter().flatten().filter_map(|row| match row.record.data {
+            Data::Response(response) => Some((row.record.envelope.version, *response)),
+            _ => None,
+        });
+        self.answer(answers.collect());
+        let timeout = self.time_out();
+        self.relieve();
+        self.end_homeless();
+        let touched = self.grid.take_touched_islands();
+        for area in touched.iter().flat_map(|island| self.grid.areas_of_island(island)) {
+            let plans: Vec<Text> = self.standing.plans_of(area).map(|(name, _)| name.clone()).collect();
+            for name in plans {
+                if let Some(plan) = self.standing.plans.get_mut(&name) {
+                    plan.changed = true;
+                }
+            }
+        }
+        self.collect_endings(&touched);
+        self.watch_holds();
+        self.extend_orders(&touched);
+        let lapsed = self.lapsed_islands(&touched);
+        self.plan_lapsed(&lapsed);
+        let waiting: BTreeSet<Text> = self
+            .standing
+            .plans
+            .values()
+            .filter(|plan| plan.changed)
+            .filter_map(|plan| Some(self.grid.identity(&plan.area)?.island.clone()))
+            .collect();
+        for island in touched.union(&waiting).filter(|island| !lapsed.contains(*island)) {
+            self.reconsider(island);
+        }
+        self.tell_statuses();
+        out.extend(self.told.drain(..).map(Change::Decision));
+        self.wake(timeout)
+    }
+}

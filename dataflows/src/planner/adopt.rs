@@ -1,0 +1,617 @@
+//! Adopting a draft: the records that turn what stands into what was drafted.
+//!
+//! Orders that come out the same are kept and not written again; an area whose orders and figures
+//! all come out the same keeps its plan. Everything else is superseded, cancelled or new.
+
+use super::Planner;
+use super::draft::{AreaDraft, IslandDraft, LEAST, TransferDraft};
+use super::standing::{Instruction, Order, Plan};
+use crate::change::Interface;
+use gridweaver_model::decision::{
+    AuditEntry, CascadeArea, CascadeCleared, CascadeInterface, CurtailmentRecorded,
+    DemandResponseActivated, EndReason, Event, LineShare, OrderCancelled, PlanCreated, PlanInputs,
+    ShortfallUnmet, TransferOrdered, derived_id,
+};
+use gridweaver_model::{Decision, Ppm, Price, Text, Time, Watts};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What lines carry already.
+type Used = BTreeMap<Text, Watts>;
+
+/// An area's draft, compared with what stands there.
+struct Step<'a> {
+    draft: &'a AreaDraft,
+    island: &'a Text,
+    plan: Text,
+    /// The plans that it takes the place of.
+    superseded: Vec<Text>,
+    /// The orders that stay as they are.
+    kept: BTreeSet<Text>,
+    /// What stands and does not stay: by what a new order would have to be about.
+    replaced: BTreeMap<Subject, (Text, Order)>,
+}
+
+/// What an order is about: two orders of an area about the same supersede each other.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    Bid(Text),
+    Path(Vec<Text>),
+    Curtailment,
+}
+
+impl Subject {
+    fn of(order: &Order) -> Self {
+        match &order.instruction {
+            Instruction::DemandResponse { bid, .. } => Self::Bid(bid.clone()),
+            Instruction::Transfer { path, .. } => Self::Path(path.clone()),
+            Instruction::Curtailment => Self::Curtailment,
+        }
+    }
+}
+
+impl Planner {
+    /// Makes the drafts of an island what stands.
+    pub(super) fn adopt(&mut self, draft: &IslandDraft, tick_end: Time) {
+        let mut used = Used::new();
+        let mut steps = Vec::new();
+        let drafted: BTreeSet<&Text> = draft.areas.iter().map(|area| &area.area).collect();
+        let over: Vec<Text> = self
+            .grid
+            .areas_of_island(&draft.island)
+            .filter(|area| !drafted.contains(area))
+            .cloned()
+            .collect();
+        for area in over {
+            self.release(&area, tick_end);
+        }
+        for area in &draft.areas {
+            if !area.is_in_need() {
+                self.release(&area.area, tick_end);
+                continue;
+            }
+            let step = self.compare(area, &draft.island, tick_end);
+            for name in &step.kept {
+                note_used(&mut used, &self.standing.orders[name]);
+            }
+            steps.push(step);
+        }
+        let mut adopted = false;
+        for step in steps {
+            if self.is_unchanged(&step) {
+                self.keep(&step, tick_end);
+            } else {
+                adopted = true;
+                self.replace(step, &mut used, tick_end);
+            }
+        }
+        if adopted {
+            self.tell_cascade(draft);
+        }
+    }
+
+    /// Finds what of an area's orders stays.
+    fn compare<'a>(&self, draft: &'a AreaDraft, island: &'a Text, tick_end: Time) -> Step<'a> {
+        let plan = derived_id("plan-", &[&tick_end.to_string(), &draft.area]);
+        let superseded = self.standing.plans_of(&draft.area).map(|(name, _)| name.clone()).collect();
+        let mut step = Step {
+            draft,
+            island,
+            plan,
+            superseded,
+            kept: BTreeSet::new(),
+            replaced: BTreeMap::new(),
+        };
+        for (name, order) in self.standing.orders_of(&draft.area) {
+            if !self.ending.contains_key(name) && self.is_drafted(order, name, draft) {
+                step.kept.insert(name.clone());
+            } else {
+                step.replaced.insert(Subject::of(order), (name.clone(), order.clone()));
+            }
+        }
+        step
+    }
+
+    /// Whether the draft has this very order.
+    fn is_drafted(&self, order: &Order, name: &Text, draft: &AreaDraft) -> bool {
+        match &order.instruction {
+            Instruction::DemandResponse { bid, .. } => {
+                let same = |(other, amount): &(Text, Watts)| other == bid && *amount == order.amount;
+                draft.held.contains(name) || draft.considered.iter().any(same)
+            }
+            Instruction::Transfer { path, sent, .. } => draft
+                .transfers
+                .iter()
+                .any(|transfer| transfer.path == *path && transfer.carried[0] == *sent),
+            Instruction::Curtailment => self.curtailed(draft) == Some(order.amount),
+        }
+    }
+
+    /// What is to be shed, if anything is and may be ordered.
+    fn curtailed(&self, draft: &AreaDraft) -> Option<Watts> {
+        let blocked = self.blocked_curtailments.contains_key(&draft.area);
+        Some(draft.unmet()).filter(|unmet| *unmet >= LEAST && !blocked)
+    }
+
+    fn is_unchanged(&self, step: &Step<'_>) -> bool {
+        let [name] = step.superseded.as_slice() else { return false };
+        let draft = step.draft;
+        let orders = draft.held.len()
+            + draft.considered.iter().filter(|(_, amount)| *amount > Watts::ZERO).count()
+            + draft.transfers.len()
+            + usize::from(self.curtailed(draft).is_some());
+        let plan = &self.standing.plans[name];
+        step.replaced.is_empty()
+            && step.kept.len() == orders
+            && plan.shortfall == draft.shortfall()
+            && plan.demand_response == draft.demand_response()
+            && plan.over_delivery == draft.over_delivery()
+            && plan.transfer == draft.transferred
+            && plan.unmet == draft.unmet()
+    }
+
+    /// A plan that stays counts as looked at; its clearing is the newest of its area all the same.
+    fn keep(&mut self, step: &Step<'_>, tick_end: Time) {
+        for name in &step.superseded {
+            if let Some(plan) = self.standing.plans.get_mut(name) {
+                plan.looked_at = tick_end;
+                plan.changed = false;
+            }
+        }
+        self.mark_left_out(step.draft);
+    }
+
+    fn mark_left_out(&mut self, draft: &AreaDraft) {
+        for (bid, amount) in &draft.considered {
+            let left_out = *amount == Watts::ZERO;
+            let differs = self.offers.get(bid).is_some_and(|entry| entry.left_out != left_out);
+            if differs {
+                self.offers.update(bid, |entry| entry.left_out = left_out);
+            }
+        }
+    }
+
+    fn replace(&mut self, mut step: Step<'_>, used: &mut Used, tick_end: Time) {
+        let draft = step.draft;
+        self.tell_plan(&step, tick_end);
+        let plan = Plan {
+            area: draft.area.clone(),
+            shortfall: draft.shortfall(),
+            demand_response: draft.demand_response(),
+            over_delivery: draft.over_delivery(),
+            transfer: draft.transferred,
+            unmet: draft.unmet(),
+            orders: step.kept.clone(),
+            looked_at: tick_end,
+            under_since: None,
+            changed: false,
+        };
+        for name in &step.kept {
+            if let Some(order) = self.standing.orders.get_mut(name) {
+                order.plan = step.plan.clone();
+            }
+        }
+        self.standing.insert_plan(step.plan.clone(), plan);
+        self.activate(&mut step, tick_end);
+        self.transfer(&mut step, used, tick_end);
+        self.curtail(&mut step, tick_end);
+        for (name, _) in std::mem::take(&mut step.replaced).into_values() {
+            let reason = self.ending.get(&name).copied().unwrap_or(EndReason::Released);
+            self.cancel(&name, reason, tick_end);
+        }
+        self.tell_unmet(&step);
+        for name in &step.superseded {
+            self.standing.remove_plan(name);
+        }
+        self.tell_constraints(draft, &step.plan);
+        self.mark_left_out(draft);
+        self.tell_audit(&step);
+    }
+
+    fn tell(&mut self, event: Event, region: &Text, area: &Text) {
+        self.told.push(Decision::of_area(event, region, area));
+    }
+
+    fn tell_plan(&mut self, step: &Step<'_>, tick_end: Time) {
+        let draft = step.draft;
+        let mut cost: i128 = draft.transfers.iter().map(|transfer| transfer.cost).sum();
+        for name in &draft.held {
+            let order = &self.standing.orders[name];
+            if let Instruction::DemandResponse { price, .. } = &order.instruction {
+                cost += i128::from(price.0) * i128::from(order.amount.0);
+            }
+        }
+        for (bid, amount) in &draft.considered {
+            let price = self.offers.get(bid).map_or(Price::ZERO, |entry| entry.offer.price);
+            cost += i128::from(price.0) * i128::from(amount.0);
+        }
+        let balance = &draft.balance;
+        let created = PlanCreated {
+            plan: step.plan.clone(),
+            island: step.island.clone(),
+            tick: tick_end,
+            shortfall: draft.shortfall(),
+            demand_response: draft.demand_response(),
+            over_delivery: draft.over_delivery(),
+            transfer: draft.transferred,
+            unmet: draft.unmet(),
+            cost,
+            gap: draft.gap,
+            supersedes: step.superseded.clone(),
+            inputs: PlanInputs {
+                generation: balance.figures.generation,
+                available: balance.figures.available,
+                load: balance.figures.load,
+                relief: balance.relief,
+                reserve: balance.reserve,
+                declared_shortfall: balance.declared,
+                held: draft.held_amount,
+            },
+        };
+        self.tell(Event::PlanCreated(Box::new(created)), &draft.region, &draft.area);
+    }
+
+    fn activate(&mut self, step: &mut Step<'_>, tick_end: Time) {
+        let draft = step.draft;
+        for (bid, amount) in draft.considered.iter().filter(|(_, amount)| *amount > Watts::ZERO) {
+            let stands = step.kept.iter().any(|name| self.standing.orders[name].bid() == Some(bid));
+            if stands {
+                continue;
+            }
+            let replaced = step.replaced.remove(&Subject::Bid(bid.clone()));
+            let program = self.offers.get(bid).map(|entry| entry.offer.program.clone());
+            let left = program.and_then(|program| draft.program_left.get(&program).copied());
+            let context = Activation {
+                plan: &step.plan,
+                region: &draft.region,
+                area: &draft.area,
+                need: draft.shortfall(),
+                program_left: left.unwrap_or_default(),
+            };
+            self.activate_bid(bid, *amount, &context, replaced, tick_end);
+        }
+    }
+
+    /// Writes an activation, in the place of the one that it supersedes if there is one.
+    pub(super) fn activate_bid(
+        &mut self,
+        bid: &Text,
+        amount: Watts,
+        context: &Activation<'_>,
+        replaced: Option<(Text, Order)>,
+        tick_end: Time,
+    ) {
+        let rank = self.offers.rank(bid).unwrap_or_default();
+        let Some(offer) = self.offers.get(bid).map(|entry| entry.offer.clone()) else { return };
+        let order = derived_id("dr-", &[&tick_end.to_string(), bid]);
+        let start = match replaced.as_ref().map(|(_, order)| &order.instruction) {
+            // What runs already needs no new notice.
+            Some(Instruction::DemandResponse { start, .. }) => *start,
+            _ => tick_end + offer.notice,
+        };
+        let activated = DemandResponseActivated {
+            plan: context.plan.clone(),
+            order: order.clone(),
+            bid: bid.clone(),
+            participant: offer.participant.clone(),
+            program: offer.program.clone(),
+            amount,
+            price: offer.price,
+            score: offer.score,
+            rank,
+            start: tick_end + offer.notice,
+            until: offer.end,
+            supersedes: replaced.as_ref().map(|(name, _)| name.clone()),
+            need: context.need,
+            min: offer.min,
+            max: offer.max,
+            program_remaining: context.program_left,
+            reliability: offer.reliability,
+        };
+        let event = Event::DemandResponseActivated(Box::new(activated));
+        self.tell(event, context.region, context.area);
+        let instruction = Instruction::DemandResponse {
+            bid: bid.clone(),
+            program: offer.program,
+            price: offer.price,
+            score: offer.score,
+            start,
+            until: offer.end,
+            held_until: start + offer.min_run,
+        };
+        self.stand(order, context.plan, instruction, amount, replaced, tick_end);
+        self.offers.update(bid, |entry| {
+            entry.accepted = Some(amount);
+            entry.left_out = false;
+        });
+    }
+
+    /// Makes an order stand; it inherits answer and relief of the one that it supersedes, at most
+    /// its own amount.
+    fn stand(
+        &mut self,
+        name: Text,
+        plan: &Text,
+        instruction: Instruction,
+        amount: Watts,
+        replaced: Option<(Text, Order)>,
+        tick_end: Time,
+    ) {
+        let mut order = Order {
+            plan: plan.clone(),
+            instruction,
+            amount,
+            since: tick_end,
+            acknowledged: false,
+            started: None,
+            relief: Watts::ZERO,
+            answered: None,
+        };
+        if let Some((old_name, old)) = replaced {
+            order.acknowledged = old.acknowledged;
+            order.answered = old.answered;
+            order.relief = old.relief.min(amount);
+            order.started = old.started.map(|mut started| {
+                started.amount = started.amount.min(amount);
+                started
+            });
+            let forgotten_at = tick_end + self.rules.retention;
+            self.standing.end_order(&old_name, Some(name.clone()), forgotten_at);
+            if self.answering.remove(&old_name) {
+                self.answering.insert(name.clone());
+            }
+        }
+        self.standing.insert_order(name.clone(), order);
+        self.answer_early(&name);
+    }
+
+    fn transfer(&mut self, step: &mut Step<'_>, used: &mut Used, tick_end: Time) {
+        let draft = step.draft;
+        for transfer in &draft.transfers {
+            let stands = step.kept.iter().any(|name| {
+                matches!(&self.standing.orders[name].instruction,
+                    Instruction::Transfer { path, .. } if *path == transfer.path)
+            });
+            if !stands {
+                let replaced = step.replaced.remove(&Subject::Path(transfer.path.clone()));
+                self.order_transfer(step, transfer, used, replaced, tick_end);
+            }
+        }
+    }
+
+    fn order_transfer(
+        &mut self,
+        step: &Step<'_>,
+        transfer: &TransferDraft,
+        used: &mut Used,
+        replaced: Option<(Text, Order)>,
+        tick_end: Time,
+    ) {
+        let mut hops = Vec::new();
+        for (ends, sent) in transfer.path.windows(2).zip(&transfer.carried) {
+            if let Some(interface) = self.grid.interface(&ends[0], &ends[1]) {
+                hops.push(share(*sent, interface, used));
+            }
+        }
+        let mut parts = vec![tick_end.to_string()];
+        parts.extend(transfer.path.iter().map(ToString::to_string));
+        let order = derived_id("tr-", &parts.iter().map(String::as_str).collect::<Vec<_>>());
+        let ordered = TransferOrdered {
+            plan: step.plan.clone(),
+            order: order.clone(),
+            path: transfer.path.clone(),
+            lines: hops.iter().flatten().cloned().collect(),
+            sent: transfer.carried[0],
+            delivered: transfer.delivered,
+            cost: transfer.cost,
+            supersedes: replaced.as_ref().map(|(name, _)| name.clone()),
+            need: step.draft.left(),
+            surplus: transfer.surplus,
+            energy_price: transfer.energy_price,
+        };
+        let event = Event::TransferOrdered(Box::new(ordered));
+        self.tell(event, &step.draft.region, &step.draft.area);
+        let instruction = Instruction::Transfer {
+            path: transfer.path.clone(),
+            hops,
+            sent: transfer.carried[0],
+        };
+        self.stand(order, &step.plan, instruction, transfer.delivered, replaced, tick_end);
+    }
+
+    fn curtail(&mut self, step: &mut Step<'_>, tick_end: Time) {
+        let draft = step.draft;
+        let Some(amount) = self.curtailed(draft) else { return };
+        let stands = step
+            .kept
+            .iter()
+            .any(|name| self.standing.orders[name].instruction == Instruction::Curtailment);
+        if stands {
+            return;
+        }
+        let replaced = step.replaced.remove(&Subject::Curtailment);
+        let order = derived_id("cu-", &[&tick_end.to_string(), &draft.area]);
+        let recorded = CurtailmentRecorded {
+            plan: step.plan.clone(),
+            order: order.clone(),
+            amount,
+            reason: "neither demand response nor transfers can serve it".into(),
+            supersedes: replaced.as_ref().map(|(name, _)| name.clone()),
+            need: draft.shortfall(),
+            demand_response: draft.demand_response(),
+            transfer: draft.transferred,
+        };
+        let event = Event::CurtailmentRecorded(Box::new(recorded));
+        self.tell(event, &draft.region, &draft.area);
+        self.stand(order, &step.plan, Instruction::Curtailment, amount, replaced, tick_end);
+    }
+
+    /// Ends an order without a successor.
+    pub(super) fn cancel(&mut self, name: &Text, reason: EndReason, tick_end: Time) {
+        let forgotten_at = tick_end + self.rules.retention;
+        let Some(order) = self.standing.end_order(name, None, forgotten_at) else { return };
+        let area = self.standing.plans.get(&order.plan).map(|plan| plan.area.clone());
+        let region = area.as_ref().and_then(|area| self.grid.identity(area));
+        let region = region.map(|identity| identity.region.clone());
+        let cancelled = OrderCancelled {
+            plan: order.plan.clone(),
+            order: name.clone(),
+            reason,
+            amount: order.amount,
+        };
+        self.told.push(Decision { event: Event::OrderCancelled(cancelled), region, area });
+        self.answering.remove(name);
+        if let Some(bid) = order.bid() {
+            self.offers.update(bid, |entry| entry.accepted = None);
+        }
+    }
+
+    /// Ends all orders of an area that nothing holds, and its plans with the last of them.
+    pub(super) fn release(&mut self, area: &Text, tick_end: Time) {
+        let plans: Vec<Text> = self.standing.plans_of(area).map(|(name, _)| name.clone()).collect();
+        for plan in plans {
+            let orders: Vec<Text> = self.standing.plans[&plan].orders.iter().cloned().collect();
+            for name in orders {
+                let forced = self.ending.get(&name).copied();
+                if forced.is_some() || !self.standing.orders[&name].is_held(tick_end) {
+                    self.cancel(&name, forced.unwrap_or(EndReason::Released), tick_end);
+                }
+            }
+            self.tell_unmet_over(&plan);
+            if self.standing.plans[&plan].orders.is_empty() {
+                self.standing.remove_plan(&plan);
+            }
+        }
+    }
+
+    /// Says that a plan leaves nothing unmet any more, if it was said that it does.
+    fn tell_unmet_over(&mut self, plan: &Text) {
+        if self.standing.reported.remove(plan).is_none() {
+            return;
+        }
+        let Some(standing) = self.standing.plans.get(plan) else { return };
+        let area = standing.area.clone();
+        let (shortfall, unmet) = (standing.shortfall, Watts::ZERO);
+        let told = ShortfallUnmet { plan: plan.clone(), shortfall, met: shortfall, unmet };
+        let region = self.grid.identity(&area).map(|identity| identity.region.clone());
+        let event = Event::ShortfallUnmet(told);
+        self.told.push(Decision { event, region, area: Some(area) });
+    }
+
+    fn tell_unmet(&mut self, step: &Step<'_>) {
+        let draft = step.draft;
+        let mut said = false;
+        for name in &step.superseded {
+            said |= self.standing.reported.remove(name).is_some();
+        }
+        let unmet = Some(draft.unmet()).filter(|unmet| *unmet >= LEAST);
+        if let Some(unmet) = unmet {
+            self.standing.reported.insert(step.plan.clone(), unmet);
+        }
+        if unmet.is_none() && !said {
+            return;
+        }
+        let unmet = unmet.unwrap_or_default();
+        let shortfall = draft.shortfall();
+        let (plan, met) = (step.plan.clone(), shortfall - unmet);
+        let told = ShortfallUnmet { plan, shortfall, met, unmet };
+        self.tell(Event::ShortfallUnmet(told), &draft.region, &draft.area);
+    }
+
+    fn tell_audit(&mut self, step: &Step<'_>) {
+        let draft = step.draft;
+        let accepted = draft.considered.iter().filter(|(_, amount)| *amount > Watts::ZERO);
+        let accepted: Vec<&Text> = accepted.map(|(bid, _)| bid).collect();
+        let considered = draft.considered.len();
+        let entry = AuditEntry {
+            action: "clear".into(),
+            subject: draft.area.clone(),
+            plan: Some(step.plan.clone()),
+            decision: format!("{} of {considered} bids accepted", accepted.len()).into(),
+            reason: "least cost of bids and lost load for the shortfall".into(),
+            considered: considered as u64,
+            accepted: accepted.len() as u64,
+            rejected: (considered - accepted.len()) as u64,
+            marginal_bid: accepted.last().map(|bid| (*bid).clone()),
+        };
+        self.tell(Event::AuditEntry(entry), &draft.region, &draft.area);
+    }
+
+    fn tell_cascade(&mut self, draft: &IslandDraft) {
+        let Some(cascade) = &draft.cascade else { return };
+        let (problem, solution) = (&cascade.problem, &cascade.solution);
+        let areas = cascade.areas.iter().zip(&problem.areas).zip(&solution.prices);
+        let interfaces = cascade.ends.iter().zip(&problem.interfaces).zip(&solution.flow_w);
+        let needs: i64 = problem.areas.iter().map(|area| area.need_w).sum();
+        let unmet: i64 = solution.unmet_w.iter().sum();
+        let cleared = CascadeCleared {
+            island: draft.island.clone(),
+            areas: areas
+                .map(|((name, area), price)| CascadeArea {
+                    area: name.clone(),
+                    need: Watts(area.need_w),
+                    surplus: Watts(area.surplus_w),
+                    energy_price: Price(area.energy_price),
+                    price: Price(*price),
+                })
+                .collect(),
+            interfaces: interfaces
+                .map(|(((from, to), interface), flow_w)| CascadeInterface {
+                    from_area: from.clone(),
+                    to_area: to.clone(),
+                    capacity: Watts(interface.capacity_w),
+                    loss: Ppm(interface.loss_ppm),
+                    wheeling_price: Price(interface.wheeling_price),
+                    flow: Watts(*flow_w),
+                })
+                .collect(),
+            served: Watts(needs - unmet),
+            unmet: Watts(unmet),
+            cost: solution.cost,
+            bound: solution.bound,
+        };
+        self.told.push(Decision::of_no_area(Event::CascadeCleared(Box::new(cleared))));
+    }
+}
+
+/// What surrounds an activation.
+pub(super) struct Activation<'a> {
+    pub(super) plan: &'a Text,
+    pub(super) region: &'a Text,
+    pub(super) area: &'a Text,
+    pub(super) need: Watts,
+    pub(super) program_left: Watts,
+}
+
+fn note_used(used: &mut Used, order: &Order) {
+    if let Instruction::Transfer { hops, .. } = &order.instruction {
+        for share in hops.iter().flatten() {
+            *used.entry(share.line.clone()).or_default() += share.power;
+        }
+    }
+}
+
+/// Shares a hop over its interface's lines in proportion to capacity, rounded down; what is over
+/// goes watt by watt to the line with most left (ties: least name).
+fn share(sent: Watts, interface: &Interface, used: &mut Used) -> Vec<LineShare> {
+    let total: i128 = interface.lines.iter().map(|(_, capacity)| i128::from(capacity.0)).sum();
+    let mut shares: Vec<LineShare> = interface
+        .lines
+        .iter()
+        .map(|(line, capacity)| {
+            let part = i128::from(sent.0) * i128::from(capacity.0) / total.max(1);
+            let power = Watts(i64::try_from(part).unwrap_or(i64::MAX));
+            *used.entry(line.clone()).or_default() += power;
+            LineShare { line: line.clone(), power }
+        })
+        .collect();
+    let shared: Watts = shares.iter().map(|share| share.power).sum();
+    for _ in 0..(sent - shared).0 {
+        let left = |at: usize| interface.lines[at].1 - used[&interface.lines[at].0];
+        let most = (0..shares.len()).rev().max_by_key(|at| left(*at));
+        let Some(most) = most else { break };
+        shares[most].power += Watts(1);
+        *used.entry(shares[most].line.clone()).or_default() += Watts(1);
+    }
+    shares.retain(|share| share.power > Watts::ZERO);
+    shares
+}

@@ -1,0 +1,214 @@
+//! Answers from participants, and the relief that confirmed orders give.
+//!
+//! Answers are taken by (time, sequence, source, id). Metered load is lower by what our own orders
+//! achieved; only what is *confirmed* is added back, from the first tick in which telemetry newer
+//! than the answer has come, so that a working order does not undo itself.
+
+use super::Planner;
+use super::standing::{Instruction, Order, Started};
+use gridweaver_model::decision::EndReason;
+use gridweaver_model::record::{Answer, Response, Version};
+use gridweaver_model::rules::Stale;
+use gridweaver_model::{Text, Time, Watts};
+use std::collections::BTreeMap;
+
+/// An answer to an order that is not there (yet).
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub(super) version: Version,
+    pub(super) response: Response,
+}
+
+impl Planner {
+    /// Takes a tick's answers.
+    pub(super) fn answer(&mut self, mut answers: Vec<(Version, Response)>) {
+        answers.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        for (version, response) in answers {
+            self.take_answer(version, response);
+        }
+    }
+
+    fn take_answer(&mut self, version: Version, response: Response) {
+        let name = self.standing_name(&response.order);
+        if self.standing.orders.contains_key(&name) {
+            let successor = name != response.order;
+            self.answer_standing(&name, version, &response, successor);
+        } else if let Some(ended) = self.standing.ended.get(&name) {
+            let final_word = matches!(response.status, Answer::Failed | Answer::OptedOut);
+            if let (true, Some(bid)) = (final_word, ended.bid.clone()) {
+                self.put_out(&bid);
+            }
+        } else {
+            let forgotten_at = version.time + self.rules.retention;
+            let waiting = Waiting { version, response };
+            self.early.entry(waiting.response.order.clone()).or_default().push(waiting.clone());
+            self.early_forgotten.entry(forgotten_at).or_default().push(waiting.response.order);
+        }
+    }
+
+    /// The order that stands in the place of one that was superseded.
+    fn standing_name(&self, order: &Text) -> Text {
+        let mut name = order.clone();
+        while let Some(next) = self.standing.ended.get(&name).and_then(|e| e.successor.clone()) {
+            name = next;
+        }
+        name
+    }
+
+    /// Takes the answers that came before their order.
+    pub(super) fn answer_early(&mut self, order: &Text) {
+        let mut answers = self.early.remove(order).unwrap_or_default();
+        answers.sort_unstable_by(|a, b| a.version.cmp(&b.version));
+        for waiting in answers {
+            self.answer_standing(order, waiting.version, &waiting.response, false);
+        }
+    }
+
+    pub(super) fn forget_answers(&mut self, tick_end: Time) {
+        while let Some(entry) = self.early_forgotten.first_entry().filter(|e| *e.key() <= tick_end) {
+            let orders = entry.remove();
+            for order in orders {
+                let retention = self.rules.retention;
+                if let Some(waiting) = self.early.get_mut(&order) {
+                    waiting.retain(|waiting| waiting.version.time + retention > tick_end);
+                    if waiting.is_empty() {
+                        self.early.remove(&order);
+                    }
+                }
+            }
+        }
+    }
+
+    fn answer_standing(
+        &mut self,
+        name: &Text,
+        version: Version,
+        response: &Response,
+        for_predecessor: bool,
+    ) {
+        let Some(order) = self.standing.orders.get_mut(name) else { return };
+        let area = self.standing.plans.get(&order.plan).map(|plan| plan.area.clone());
+        match response.status {
+            Answer::Failed | Answer::OptedOut if for_predecessor => {
+                // Final whatever became of the order: the bid is out, and so is what stands on it.
+            }
+            _ if order.answered.as_ref().is_some_and(|newest| *newest > version) => return,
+            _ => {}
+        }
+        match response.status {
+            Answer::Received => order.acknowledged = true,
+            Answer::Started => {
+                order.acknowledged = true;
+                let amount = response.confirmed.unwrap_or(order.amount);
+                let amount = if for_predecessor { amount.min(order.amount) } else { amount };
+                let from = version.time.max(order.since);
+                order.started = Some(Started { from, amount });
+                self.answering.insert(name.clone());
+            }
+            Answer::Completed => {
+                self.ending.insert(name.clone(), EndReason::Completed);
+            }
+            Answer::Failed => self.fail(name, EndReason::Failed),
+            Answer::OptedOut => self.fail(name, EndReason::OptedOut),
+        }
+        if let Some(order) = self.standing.orders.get_mut(name) {
+            order.answered = order.answered.take().max(Some(version));
+        }
+        if let Some(area) = area {
+            self.grid.touch_area(&area);
+        }
+    }
+
+    /// An order that failed: its bid is out, its path or curtailment is not ordered again for a
+    /// while.
+    pub(super) fn fail(&mut self, name: &Text, reason: EndReason) {
+        self.ending.insert(name.clone(), reason);
+        let Some(order) = self.standing.orders.get(name) else { return };
+        let until = self.tick_end + self.rules.dispatch.release_hold;
+        match order.instruction.clone() {
+            Instruction::DemandResponse { bid, .. } => self.put_out(&bid),
+            Instruction::Transfer { path, .. } => {
+                self.blocked_hops.insert((path[0].clone(), path[1].clone()), until);
+            }
+            Instruction::Curtailment => {
+                if let Some(plan) = self.standing.plans.get(&order.plan) {
+                    self.blocked_curtailments.insert(plan.area.clone(), until);
+                }
+            }
+        }
+    }
+
+    fn put_out(&mut self, bid: &Text) {
+        let Some(entry) = self.offers.get(bid) else { return };
+        let (until, program) = (entry.offer.end, entry.offer.program.clone());
+        self.offers.put_out(bid, until);
+        let standing = self.standing.orders.iter().find(|(_, order)| order.bid() == Some(bid));
+        if let Some((name, _)) = standing {
+            self.ending.entry(name.clone()).or_insert(EndReason::Failed);
+        }
+        if let Some(program) = self.offers.programs.get(&program) {
+            self.grid.touch_region(&program.region.clone());
+        }
+    }
+
+    /// Treats orders that nobody acknowledged in time as failed; returns when the next is due.
+    pub(super) fn time_out(&mut self) -> Option<Time> {
+        let timeout = self.rules.dispatch.response_timeout?;
+        let waiting = self.standing.orders.iter().filter(|(_, order)| !order.acknowledged);
+        let due: BTreeMap<Text, Time> =
+            waiting.map(|(name, order)| (name.clone(), order.since + timeout)).collect();
+        let tick_end = self.tick_end;
+        for (name, _) in due.iter().filter(|(_, due)| **due <= tick_end) {
+            self.fail(name, EndReason::NoResponse);
+            let plan = self.standing.orders.get(name).map(|order| &order.plan);
+            let area = plan.and_then(|plan| self.standing.plans.get(plan));
+            if let Some(area) = area.map(|plan| plan.area.clone()) {
+                self.grid.touch_area(&area);
+            }
+        }
+        due.into_values().filter(|due| *due > self.tick_end).min()
+    }
+
+    /// Brings the relief of every area up to date; areas where it changed are touched.
+    pub(super) fn relieve(&mut self) {
+        let mut relief: BTreeMap<Text, Watts> = BTreeMap::new();
+        let names: Vec<Text> = self.answering.iter().cloned().collect();
+        for name in names {
+            let Some(order) = self.standing.orders.get(&name) else { continue };
+            let Some((area, newest, counts)) = self.meter_of(order) else { continue };
+            let shown = order.started.as_ref().filter(|started| newest > Some(started.from));
+            let amount = shown.map_or(order.relief, |started| started.amount);
+            if counts && amount > Watts::ZERO {
+                *relief.entry(area).or_default() += amount;
+            }
+            if let Some(order) = self.standing.orders.get_mut(&name) {
+                order.relief = amount;
+            }
+        }
+        let old = std::mem::replace(&mut self.relief, relief);
+        let changed: Vec<Text> = old
+            .keys()
+            .chain(self.relief.keys())
+            .filter(|area| old.get(*area) != self.relief.get(*area))
+            .cloned()
+            .collect();
+        for area in changed {
+            self.grid.touch_area(&area);
+        }
+    }
+
+    /// The area whose meters show an activation, when they were last read, and whether that load
+    /// counts.
+    fn meter_of(&self, order: &Order) -> Option<(Text, Option<Time>, bool)> {
+        let entry = self.offers.get(order.bid()?)?;
+        let area = self.offers.area(&entry.offer, &self.grid)?.clone();
+        let newest = match &entry.offer.node {
+            Some(node) => self.grid.nodes.get(node).and_then(|place| place.newest),
+            None => self.grid.newest(&area),
+        };
+        let exclude = self.rules.stale == Stale::Exclude && entry.offer.node.is_some();
+        let oldest = Time(self.tick_end.0 - self.rules.stale_after.0);
+        let counts = !exclude || newest.is_some_and(|newest| newest >= oldest);
+        Some((area, newest, counts))
+    }
+}

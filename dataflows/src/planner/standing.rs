@@ -1,0 +1,248 @@
+//! What stands: orders and the plans that they belong to.
+//!
+//! This is the projection of the planner's own records: an order stands from the record that
+//! writes it until one that supersedes or cancels it.
+
+use gridweaver_model::decision::LineShare;
+use gridweaver_model::record::{Answer, Version};
+use gridweaver_model::{Lookup, Price, Text, Time, Watts};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What an order instructs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Instruction {
+    /// A bid is activated.
+    DemandResponse {
+        /// Which.
+        bid: Text,
+        /// Under which program.
+        program: Text,
+        /// Paid per MWh.
+        price: Price,
+        /// What it was chosen by.
+        score: Price,
+        /// Runs from here.
+        start: Time,
+        /// At the latest to here.
+        until: Time,
+        /// Held until here unless it must end.
+        held_until: Time,
+    },
+    /// Power is sent along a path.
+    Transfer {
+        /// The areas as they are named now, sender first.
+        path: Vec<Text>,
+        /// What each hop's lines carry.
+        hops: Vec<Vec<LineShare>>,
+        /// At the sender.
+        sent: Watts,
+    },
+    /// Load is shed.
+    Curtailment,
+}
+
+/// What a participant confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// The relief begins with telemetry newer than this.
+    pub from: Time,
+    /// Confirmed.
+    pub amount: Watts,
+}
+
+/// An order that stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The plan that it belongs to now.
+    pub plan: Text,
+    /// What it instructs.
+    pub instruction: Instruction,
+    /// How much; of a transfer, delivered.
+    pub amount: Watts,
+    /// When it was written.
+    pub since: Time,
+    /// When nobody acknowledging it becomes a failure.
+    pub acknowledged: bool,
+    /// The newest `started`.
+    pub started: Option<Started>,
+    /// What the meters show of it.
+    pub relief: Watts,
+    /// The newest answer.
+    pub answered: Option<Version>,
+}
+
+impl Order {
+    /// What it counts for: its amount until confirmed, then what was confirmed.
+    #[must_use]
+    pub fn counted(&self) -> Watts {
+        self.started.as_ref().map_or(self.amount, |started| started.amount)
+    }
+
+    /// The bid that it activates.
+    #[must_use]
+    pub fn bid(&self) -> Option<&Text> {
+        match &self.instruction {
+            Instruction::DemandResponse { bid, .. } => Some(bid),
+            _ => None,
+        }
+    }
+
+    /// The program that it is committed under.
+    #[must_use]
+    pub fn program(&self) -> Option<&Text> {
+        match &self.instruction {
+            Instruction::DemandResponse { program, .. } => Some(program),
+            _ => None,
+        }
+    }
+
+    /// Whether its minimum run holds it at a tick's end.
+    #[must_use]
+    pub fn is_held(&self, tick_end: Time) -> bool {
+        matches!(&self.instruction,
+            Instruction::DemandResponse { held_until, .. } if *held_until > tick_end)
+    }
+}
+
+/// A plan that stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The area that it serves, as it is named now.
+    pub area: Text,
+    /// What it was made for.
+    pub shortfall: Watts,
+    /// Served by demand response.
+    pub demand_response: Watts,
+    /// Activated beyond that.
+    pub over_delivery: Watts,
+    /// Delivered by transfers.
+    pub transfer: Watts,
+    /// Left.
+    pub unmet: Watts,
+    /// Its orders.
+    pub orders: BTreeSet<Text>,
+    /// When it was made or last compared with a new one.
+    pub looked_at: Time,
+    /// Since when its need has been under the deadband.
+    pub under_since: Option<Time>,
+    /// An input of its island changed since it was last looked at.
+    pub changed: bool,
+}
+
+/// An order that has ended, remembered for answers that still come.
+#[derive(Clone, Debug)]
+pub(super) struct Ended {
+    pub(super) bid: Option<Text>,
+    /// The order that took its place.
+    pub(super) successor: Option<Text>,
+}
+
+/// All that stands.
+#[derive(Default)]
+pub(super) struct Standing {
+    pub(super) orders: BTreeMap<Text, Order>,
+    pub(super) plans: BTreeMap<Text, Plan>,
+    by_area: BTreeMap<Text, BTreeSet<Text>>,
+    committed: Lookup<Text, Watts>,
+    pub(super) ended: Lookup<Text, Ended>,
+    forgetting: BTreeMap<Time, Vec<Text>>,
+    /// What was last reported as unmet, by plan.
+    pub(super) reported: BTreeMap<Text, Watts>,
+}
+
+impl Standing {
+    pub(super) fn plans_of(&self, area: &Text) -> impl Iterator<Item = (&Text, &Plan)> {
+        let names = self.by_area.get(area).into_iter().flatten();
+        names.map(|name| (name, &self.plans[name]))
+    }
+
+    pub(super) fn orders_of(&self, area: &Text) -> impl Iterator<Item = (&Text, &Order)> {
+        let orders = self.plans_of(area).flat_map(|(_, plan)| &plan.orders);
+        orders.map(|name| (name, &self.orders[name]))
+    }
+
+    /// What a program's bids are committed to.
+    pub(super) fn committed(&self, program: &Text) -> Watts {
+        self.committed.get(program).copied().unwrap_or_default()
+    }
+
+    pub(super) fn insert_plan(&mut self, name: Text, plan: Plan) {
+        self.by_area.entry(plan.area.clone()).or_default().insert(name.clone());
+        self.plans.insert(name, plan);
+    }
+
+    pub(super) fn remove_plan(&mut self, name: &Text) -> Option<Plan> {
+        let plan = self.plans.remove(name)?;
+        self.unlist(&plan.area, name);
+        Some(plan)
+    }
+
+    pub(super) fn move_plan(&mut self, name: &Text, area: Text) {
+        let Some(plan) = self.plans.get_mut(name) else { return };
+        let old = std::mem::replace(&mut plan.area, area.clone());
+        self.unlist(&old, name);
+        self.by_area.entry(area).or_default().insert(name.clone());
+    }
+
+    fn unlist(&mut self, area: &Text, plan: &Text) {
+        if let Some(plans) = self.by_area.get_mut(area) {
+            plans.remove(plan);
+            if plans.is_empty() {
+                self.by_area.remove(area);
+            }
+        }
+    }
+
+    pub(super) fn insert_order(&mut self, name: Text, order: Order) {
+        if let Instruction::DemandResponse { program, .. } = &order.instruction {
+            *self.committed.entry(program.clone()).or_default() += order.amount;
+        }
+        if let Some(plan) = self.plans.get_mut(&order.plan) {
+            plan.orders.insert(name.clone());
+        }
+        self.orders.insert(name, order);
+    }
+
+    /// Ends an order; it is remembered until `forgotten_at`.
+    pub(super) fn end_order(
+        &mut self,
+        name: &Text,
+        successor: Option<Text>,
+        forgotten_at: Time,
+    ) -> Option<Order> {
+        let order = self.orders.remove(name)?;
+        if let Instruction::DemandResponse { program, .. } = &order.instruction
+            && let Some(committed) = self.committed.get_mut(program)
+        {
+            *committed -= order.amount;
+        }
+        if let Some(plan) = self.plans.get_mut(&order.plan) {
+            plan.orders.remove(name);
+        }
+        let ended = Ended { bid: order.bid().cloned(), successor };
+        self.ended.insert(name.clone(), ended);
+        self.forgetting.entry(forgotten_at).or_default().push(name.clone());
+        Some(order)
+    }
+
+    /// Forgets the orders whose time has come.
+    pub(super) fn forget(&mut self, tick_end: Time) {
+        while let Some(entry) = self.forgetting.first_entry().filter(|e| *e.key() <= tick_end) {
+            for name in entry.remove() {
+                self.ended.remove(&name);
+            }
+        }
+    }
+}
+
+/// An answer's kind, as a state shows it.
+#[must_use]
+pub fn order_status(order: &Order) -> &'static str {
+    if order.started.is_some() {
+        Answer::Started.name()
+    } else if order.acknowledged {
+        Answer::Received.name()
+    } else {
+        "issued"
+    }
+}

@@ -1,0 +1,167 @@
+//! Twin of the answers: what participants said of orders, and the relief that follows from it.
+//!
+//! An answer to a superseded order counts for its successor where it is `started`; one to an order
+//! not known yet waits. Relief is what a `started` confirmed, once telemetry newer than the answer
+//! has been seen, for as long as the order stands and the load it lies in counts.
+
+use super::book::{Book, End, Kind, Standing, Started};
+use super::collections::{Collections, HeldAnswer};
+use super::shape::Shape;
+use super::totals::counts;
+use gridweaver_model::decision::EndReason;
+use gridweaver_model::record::Answer;
+use gridweaver_model::{Rules, Text, Time, Watts};
+use std::collections::BTreeMap;
+
+impl Book {
+    /// Takes the answers of the tick folded into `collections` last, and looks which of those taken
+    /// telemetry has shown. To be called once a tick, before its decisions are projected.
+    pub fn take_answers(&mut self, collections: &Collections, shape: &Shape) {
+        let mut answers = std::mem::take(&mut self.waiting);
+        answers.extend(collections.answers.iter().cloned());
+        answers.sort_by(|a, b| a.version.cmp(&b.version));
+        for answer in answers {
+            self.take_answer(answer, collections);
+        }
+        let newest = newest_by_area(collections, shape);
+        for standing in self.standing.values_mut() {
+            let seen = newest_telemetry(standing, collections, shape, &newest);
+            for started in &mut standing.started {
+                started.shown |= seen.is_some_and(|seen| seen > started.from);
+            }
+            if let Some(last) = standing.started.iter().rposition(|started| started.shown) {
+                standing.started.drain(..last);
+            }
+        }
+    }
+
+    fn take_answer(&mut self, answer: HeldAnswer, collections: &Collections) {
+        let id = answer.value.order.clone();
+        if let Some(ended) = self.ended.get(&id) {
+            let (amount, bid) = (ended.amount, ended.bid.clone());
+            match answer.value.status {
+                Answer::Failed | Answer::OptedOut => self.put_out(bid.as_ref(), collections),
+                Answer::Started => {
+                    if let Some(heir) = self.heir_of(&id) {
+                        start(heir, &answer, amount);
+                    }
+                }
+                Answer::Completed | Answer::Received => {}
+            }
+            return;
+        }
+        let Some(standing) = self.standing.get_mut(&id) else {
+            self.waiting.push(answer);
+            return;
+        };
+        match answer.value.status {
+            Answer::Received => standing.received = true,
+            Answer::Started => start(standing, &answer, standing.order.amount),
+            Answer::Completed => standing.finals.push(EndReason::Completed),
+            Answer::Failed | Answer::OptedOut => {
+                let failed = answer.value.status == Answer::Failed;
+                let reason = if failed { EndReason::Failed } else { EndReason::OptedOut };
+                standing.finals.push(reason);
+                if let Kind::DemandResponse { bid, .. } = &standing.order.kind {
+                    let bid = bid.clone();
+                    self.put_out(Some(&bid), collections);
+                }
+            }
+        }
+    }
+
+    /// A bid that failed is out until the end that it has now.
+    pub fn put_out(&mut self, bid: Option<&Text>, collections: &Collections) {
+        let Some(bid) = bid else { return };
+        if let Some(known) = collections.offers.bids.get(bid) {
+            let until = known.held.value.end;
+            let out = self.out.entry(bid.clone()).or_insert(until);
+            *out = (*out).max(until);
+        }
+    }
+
+    /// The standing order that superseded one, over however many in between.
+    fn heir_of(&mut self, id: &Text) -> Option<&mut Standing> {
+        let mut id = id.clone();
+        while let Some(ended) = self.ended.get(&id) {
+            let End::Superseded(next) = &ended.how else { return None };
+            id = next.clone();
+        }
+        self.standing.get_mut(&id)
+    }
+
+    /// The relief of every area, from the orders that `counting` lets count.
+    #[must_use]
+    pub fn relief(
+        &self,
+        collections: &Collections,
+        shape: &Shape,
+        end: Time,
+        rules: &Rules,
+        counting: impl Fn(&Standing) -> bool,
+    ) -> BTreeMap<Text, Watts> {
+        let mut relief: BTreeMap<Text, Watts> = BTreeMap::new();
+        for standing in self.standing.values().filter(|standing| counting(standing)) {
+            let shown = standing.started.iter().rfind(|started| started.shown);
+            let Some(shown) = shown else { continue };
+            let Some((area, node)) = place(standing, collections, shape) else { continue };
+            if node.is_none_or(|node| counts(collections, node, end, rules)) {
+                let power = shown.power.min(standing.order.amount);
+                *relief.entry(area.clone()).or_default() += power;
+            }
+        }
+        relief
+    }
+}
+
+fn start(standing: &mut Standing, answer: &HeldAnswer, amount: Watts) {
+    let from = answer.version.time.max(standing.order.since);
+    let power = answer.value.confirmed.unwrap_or(amount);
+    let version = answer.version.clone();
+    let at = standing.started.partition_point(|known| known.version < version);
+    standing.started.insert(at, Started { version, from, power, shown: false });
+}
+
+/// Where an order's relief counts: the area, and the node where the bid names one.
+fn place<'a>(
+    standing: &'a Standing,
+    collections: &'a Collections,
+    shape: &'a Shape,
+) -> Option<(&'a Text, Option<&'a Text>)> {
+    match &standing.order.kind {
+        Kind::Transfer { .. } => None,
+        Kind::Curtailment => Some((&standing.area, None)),
+        Kind::DemandResponse { bid, program, .. } => {
+            let node = collections.offers.bids.get(bid)?.held.value.node.as_ref();
+            if let Some(node) = node {
+                return Some((shape.area_of.get(node)?, Some(node)));
+            }
+            let region = collections.offers.program(program).and_then(|it| it.region.as_ref());
+            Some((shape.main_area.get(region.unwrap_or(&standing.order.region))?, None))
+        }
+    }
+}
+
+fn newest_telemetry(
+    standing: &Standing,
+    collections: &Collections,
+    shape: &Shape,
+    newest: &BTreeMap<&Text, Time>,
+) -> Option<Time> {
+    let (area, node) = place(standing, collections, shape)?;
+    match node {
+        Some(node) => collections.telemetry.get(node).map(|held| held.version.time),
+        None => newest.get(area).copied(),
+    }
+}
+
+fn newest_by_area<'a>(collections: &Collections, shape: &'a Shape) -> BTreeMap<&'a Text, Time> {
+    let mut newest: BTreeMap<&Text, Time> = BTreeMap::new();
+    for (node, held) in &collections.telemetry {
+        if let Some(area) = shape.area_of.get(node) {
+            let time = newest.entry(area).or_insert(held.version.time);
+            *time = (*time).max(held.version.time);
+        }
+    }
+    newest
+}

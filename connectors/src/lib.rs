@@ -7,8 +7,8 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`contract`] | what every outside system is: a [`Source`], a [`Sink`], a [`Batch`] between them |
-//! | [`file`](mod@file) | JSONL files, globs, standard input, pipes; `.gz` and `.zst`; files that grow |
+//! | [`contract`] | what every outside system is: [`Source`] or [`Sink`], a [`Batch`] between |
+//! | [`file`](mod@file) | JSONL files, globs, standard input, pipes; `.gz`, `.zst`; growing files |
 //!
 //! Each outside system is one folder behind a cargo feature of its name; adding one is adding a
 //! folder and a line where the configuration names it.

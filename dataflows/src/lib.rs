@@ -42,5 +42,6 @@ pub mod row;
 pub mod score;
 pub mod structures;
 pub mod totals;
+pub mod twins;
 pub mod unresolved;
 pub mod violations;

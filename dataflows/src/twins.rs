@@ -11,7 +11,7 @@
 //! | [`shape`], [`interfaces`], [`critical`] | islands, areas, violations, interfaces, bridges |
 //! | [`totals`], [`ladder`] | capacity totals and staleness; eligibility, score and rank |
 //! | [`book`], [`replies`] | standing orders as recorded, answers and relief |
-//! | [`picture`], [`telling`], [`replay`] | all of it at one tick's end, as `state --json` shows it |
+//! | [`picture`], [`telling`], [`replay`] | all of it at one tick's end, as `state` shows it |
 
 pub mod book;
 pub mod collections;
@@ -27,6 +27,9 @@ pub mod replies;
 pub mod shape;
 pub mod telling;
 pub mod totals;
+
+#[cfg(test)]
+mod tests;
 
 pub use picture::Picture;
 pub use replay::{State, state_at};

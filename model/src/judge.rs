@@ -7,7 +7,7 @@
 //! person and depends on the line alone.
 //!
 //! [`decode`] is what readers call: the scanner first, and the judge for what the scanner does
-//! not take. Both read by the same rules, those of [`contract`], from the same decimal text.
+//! not take. Both read by the same rules, those of `contract`, from the same decimal text.
 
 pub(crate) mod contract;
 pub(crate) mod name;
@@ -67,8 +67,8 @@ pub fn decode_text(line: &str, max_bytes: usize) -> Result<Record, Refusal> {
 /// # Errors
 /// The reason why the line is no record: the first that applies, in the order of the contract.
 pub fn judge(line: &[u8], max_bytes: usize) -> Result<Record, Refusal> {
-    let object = object(line, max_bytes)
-        .map_err(|detail| Refusal { reason: Reason::NotJson, detail })?;
+    let object =
+        object(line, max_bytes).map_err(|detail| Refusal { reason: Reason::NotJson, detail })?;
     let (envelope, type_name) =
         contract::envelope(&object).map_err(Refusal::because(Reason::BadEnvelope))?;
     object.once(Name::Data).map_err(Refusal::because(Reason::BadEnvelope))?;

@@ -29,7 +29,7 @@ pub mod units;
 
 pub use dead_letter::{DeadLetter, Reason};
 pub use decision::Decision;
-pub use judge::{Refusal, decode};
+pub use judge::{Refusal, decode, decode_text};
 pub use record::{Data, Envelope, Record, Version};
 pub use rules::{Rules, Tick};
 pub use time::Time;

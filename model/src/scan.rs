@@ -7,7 +7,7 @@
 //! they are plain. It never refuses: it has no reason to give.
 //!
 //! It borrows from the line until the record is built by the rules that the judge uses, those of
-//! [`contract`]; only the reading of JSON is its own.
+//! `contract`; only the reading of JSON is its own.
 
 mod clock;
 mod cursor;
@@ -87,7 +87,9 @@ impl<'a> Members<'a> {
     /// Reads a member's value and keeps it where its name is one of the contract's.
     #[inline(always)]
     fn take(&mut self, name: Option<Name>, cursor: &mut Cursor<'_>) -> Option<()> {
-        let Some(name) = name else { return cursor.value().map(|_| ()) };
+        let Some(name) = name else {
+            return cursor.value().map(|_| ());
+        };
         let value = match name {
             Name::Time | Name::Start | Name::End => cursor.instant()?,
             _ => cursor.value()?,
@@ -119,7 +121,9 @@ impl Fields for Members<'_> {
         let value = self.value(name);
         match value.shape {
             Shape::Null => Ok(None),
-            Shape::Text => value.text(self.line).map(|text| Some(Cow::Borrowed(text))).ok_or(doubt(name)),
+            Shape::Text => {
+                value.text(self.line).map(|text| Some(Cow::Borrowed(text))).ok_or(doubt(name))
+            }
             _ => Err(doubt(name)),
         }
     }

@@ -90,7 +90,9 @@ impl Standing {
     /// What a participant confirmed, at most the order's own power.
     #[must_use]
     pub fn confirmed(&self) -> Option<Watts> {
-        self.started.last().map(|started| started.power.min(self.order.amount))
+        self.started
+            .last()
+            .map(|started| started.power.min(self.order.amount))
     }
 }
 
@@ -167,7 +169,10 @@ impl Book {
                 heirs.insert(name, heir.clone());
             }
         }
-        let areas = self.standing.values_mut().map(|standing| &mut standing.area);
+        let areas = self
+            .standing
+            .values_mut()
+            .map(|standing| &mut standing.area);
         for area in areas.chain(self.plans.values_mut().map(|plan| &mut plan.area)) {
             if let Some(heir) = heirs.get(area) {
                 *area = heir.clone();
@@ -181,7 +186,9 @@ impl Book {
         self.supersede_plans(decisions, &mut wrong);
         let mut inherited: BTreeMap<Text, Standing> = BTreeMap::new();
         for order in decisions.iter().filter_map(|each| Order::of(each, end)) {
-            let Some(old) = &order.supersedes else { continue };
+            let Some(old) = &order.supersedes else {
+                continue;
+            };
             let how = End::Superseded(order.id.clone());
             // A path may be split: then several orders supersede one, and each inherits from it.
             if !inherited.contains_key(old) {
@@ -211,7 +218,8 @@ impl Book {
                 let area = decision.area.clone().unwrap_or_default();
                 self.open(order, area, &inherited, &mut wrong);
             } else if let Event::BidStatus(told) = &decision.event {
-                self.told.insert(told.bid.clone(), (told.status, told.amount));
+                self.told
+                    .insert(told.bid.clone(), (told.status, told.amount));
             } else if let Event::ShortfallUnmet(told) = &decision.event {
                 for (id, plan) in &mut self.plans {
                     if *id == told.plan || decision.area.as_ref() == Some(&plan.area) {
@@ -228,7 +236,9 @@ impl Book {
         let before = std::mem::take(&mut self.plans);
         let mut kept = before.clone();
         for decision in decisions {
-            let Event::PlanCreated(created) = &decision.event else { continue };
+            let Event::PlanCreated(created) = &decision.event else {
+                continue;
+            };
             let area = decision.area.clone().unwrap_or_default();
             let mut told_unmet = Watts::ZERO;
             for (id, old) in &before {
@@ -237,7 +247,11 @@ impl Book {
                     kept.remove(id);
                 }
             }
-            let plan = Plan { created: (**created).clone(), area, told_unmet };
+            let plan = Plan {
+                created: (**created).clone(),
+                area,
+                told_unmet,
+            };
             if before.contains_key(&created.plan)
                 || self.plans.insert(created.plan.clone(), plan).is_some()
             {
@@ -259,7 +273,15 @@ impl Book {
             Kind::DemandResponse { bid, .. } => Some(bid.clone()),
             Kind::Transfer { .. } | Kind::Curtailment => None,
         };
-        self.ended.insert(id.clone(), Ended { bid, amount: standing.order.amount, at, how });
+        self.ended.insert(
+            id.clone(),
+            Ended {
+                bid,
+                amount: standing.order.amount,
+                at,
+                how,
+            },
+        );
         Ok(standing)
     }
 
@@ -278,7 +300,13 @@ impl Book {
         let started = old.map(|old| old.started.clone()).unwrap_or_default();
         let received = old.is_some_and(|old| old.received);
         let id = order.id.clone();
-        let standing = Standing { order, area, received, started, finals: vec![] };
+        let standing = Standing {
+            order,
+            area,
+            received,
+            started,
+            finals: vec![],
+        };
         self.standing.insert(id, standing);
     }
 
@@ -286,9 +314,7 @@ impl Book {
     fn drop_plans_of(&mut self, emptied: &BTreeSet<Text>, end: Time) {
         let served: BTreeSet<&Text> = self.standing.values().map(|each| &each.area).collect();
         self.plans.retain(|_, plan| {
-            plan.created.tick == end
-                || !emptied.contains(&plan.area)
-                || served.contains(&plan.area)
+            plan.created.tick == end || !emptied.contains(&plan.area) || served.contains(&plan.area)
         });
     }
 }
@@ -315,17 +341,40 @@ impl Order {
         let (kind, amount, start, until) = match &decision.event {
             Event::DemandResponseActivated(it) => {
                 let (bid, program) = (it.bid.clone(), it.program.clone());
-                let kind = Kind::DemandResponse { bid, program, price: it.price };
+                let kind = Kind::DemandResponse {
+                    bid,
+                    program,
+                    price: it.price,
+                };
                 (kind, it.amount, it.start, Some(it.until))
             }
             Event::TransferOrdered(it) => {
                 let (path, lines) = (it.path.clone(), it.lines.clone());
-                (Kind::Transfer { path, lines, sent: it.sent }, it.delivered, end, None)
+                (
+                    Kind::Transfer {
+                        path,
+                        lines,
+                        sent: it.sent,
+                    },
+                    it.delivered,
+                    end,
+                    None,
+                )
             }
             Event::CurtailmentRecorded(it) => (Kind::Curtailment, it.amount, end, None),
             _ => return None,
         };
         let (id, plan, supersedes) = (id.clone(), plan.clone(), supersedes.clone());
-        Some(Self { id, kind, plan, region, amount, since: end, start, until, supersedes })
+        Some(Self {
+            id,
+            kind,
+            plan,
+            region,
+            amount,
+            since: end,
+            start,
+            until,
+            supersedes,
+        })
     }
 }

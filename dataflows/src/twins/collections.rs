@@ -38,14 +38,22 @@ impl HeldLine {
     /// The line, unless it is removed or was never described.
     #[must_use]
     pub fn line(&self) -> Option<&Line> {
-        self.newest.as_ref().map(|held| &held.value).filter(|line| !line.is_removed())
+        self.newest
+            .as_ref()
+            .map(|held| &held.value)
+            .filter(|line| !line.is_removed())
     }
 
     /// What the newest word since its removal says; in service where none was said.
     #[must_use]
     pub fn in_service(&self) -> bool {
         match &self.word {
-            Some(word) if self.removal.as_ref().is_none_or(|removal| word.version > *removal) => {
+            Some(word)
+                if self
+                    .removal
+                    .as_ref()
+                    .is_none_or(|removal| word.version > *removal) =>
+            {
                 word.value
             }
             _ => true,
@@ -140,8 +148,8 @@ impl Collections {
                 let changed = upsert(&mut self.nodes, node.node.clone(), version, *node);
                 self.shape_revision += u64::from(changed);
             }
-            Data::Line(line) => self.fold_line(version, *line),
-            Data::LineStatus(status) => self.fold_word(version, &status),
+            Data::Line(line) => self.fold_line(&version, *line),
+            Data::LineStatus(status) => self.fold_word(&version, &status),
             Data::Telemetry(reading) => {
                 upsert(&mut self.telemetry, reading.node.clone(), version, reading);
             }
@@ -159,7 +167,10 @@ impl Collections {
                 let changed = upsert(&mut self.limits, pair(&limit), version, live);
                 self.shape_revision += u64::from(changed);
             }
-            Data::Response(response) => self.answers.push(Held { version, value: *response }),
+            Data::Response(response) => self.answers.push(Held {
+                version,
+                value: *response,
+            }),
             Data::Program(program) => self.offers.fold_program(version, *program),
             Data::Bid(bid) => self.offers.fold_bid(version, *bid),
             Data::BidWithdrawn(withdrawn) => self.offers.fold_withdrawal(version, withdrawn.bid),
@@ -168,47 +179,62 @@ impl Collections {
         }
     }
 
-    fn fold_line(&mut self, version: Version, line: Line) {
+    fn fold_line(&mut self, version: &Version, line: Line) {
         self.shape_revision += 1;
         let held = self.lines.entry(line.line.clone()).or_default();
         if line.is_removed() {
             held.removal = held.removal.take().max(Some(version.clone()));
         } else if let Some(in_service) = line.in_service {
-            replace(&mut held.word, &version, in_service);
+            replace(&mut held.word, version, in_service);
         }
-        replace(&mut held.newest, &version, line);
+        replace(&mut held.newest, version, line);
     }
 
-    fn fold_word(&mut self, version: Version, status: &LineStatus) {
+    fn fold_word(&mut self, version: &Version, status: &LineStatus) {
         self.shape_revision += 1;
         let held = self.lines.entry(status.line.clone()).or_default();
-        replace(&mut held.word, &version, status.in_service);
+        replace(&mut held.word, version, status.in_service);
     }
 
     /// Drops what ended more than `retention` before an instant, the end of a tick.
     pub fn forget(&mut self, now: Time, retention: Millis) {
         let past = |version: &Version| version.time + retention < now;
-        self.nodes.retain(|_, held| held.value.live_region().is_some() || !past(&held.version));
+        self.nodes
+            .retain(|_, held| held.value.live_region().is_some() || !past(&held.version));
         self.lines.retain(|_, held| {
             held.line().is_some()
-                || !held.newest.as_ref().is_some_and(|newest| past(&newest.version))
+                || !held
+                    .newest
+                    .as_ref()
+                    .is_some_and(|newest| past(&newest.version))
                 || held.word.as_ref().is_some_and(|word| {
-                    held.removal.as_ref().is_none_or(|removal| word.version > *removal)
+                    held.removal
+                        .as_ref()
+                        .is_none_or(|removal| word.version > *removal)
                 })
         });
-        self.limits.retain(|_, held| held.value.is_some() || !past(&held.version));
+        self.limits
+            .retain(|_, held| held.value.is_some() || !past(&held.version));
         self.offers.forget(now, retention);
     }
 
     /// The energy price of a region.
     #[must_use]
     pub fn energy_price(&self, region: &str, rules: &Rules) -> Price {
-        self.energy_prices.get(region).map_or(rules.dispatch.energy_price, |held| held.value)
+        self.energy_prices
+            .get(region)
+            .map_or(rules.dispatch.energy_price, |held| held.value)
     }
 }
 
 fn is_bad(data: &Data) -> bool {
-    matches!(data, Data::Telemetry(Telemetry { quality: Some(Quality::Bad), .. }))
+    matches!(
+        data,
+        Data::Telemetry(Telemetry {
+            quality: Some(Quality::Bad),
+            ..
+        })
+    )
 }
 
 fn pair(limit: &InterfaceLimit) -> (Text, Text) {
@@ -234,6 +260,9 @@ pub(super) fn upsert<K: Ord, V>(
 
 fn replace<V>(slot: &mut Option<Held<V>>, version: &Version, value: V) {
     if slot.as_ref().is_none_or(|held| held.version < *version) {
-        *slot = Some(Held { version: version.clone(), value });
+        *slot = Some(Held {
+            version: version.clone(),
+            value,
+        });
     }
 }

@@ -1,11 +1,11 @@
 //! Twin of admission: which tick each record belongs to, and what becomes of those that belong to
 //! none.
 //!
-//! [`History`] reads partitions record by record and hands out whole ticks in order, each with every
-//! row admitted to it. It holds no more than the rows of ticks that some partition may still add to.
-//! A partition's admission depends on its own content alone; the order in which partitions are read
-//! does not show. Every partition is finite here: a tick is handed out only if a record other than a
-//! watermark was admitted to it, and so every tick up to the last one handed out closes.
+//! [`History`] reads partitions record by record and hands out whole ticks in order, each with
+//! every row admitted to it. It holds no more than the rows of ticks that some partition may still
+//! add to. A partition's admission depends on its own content alone; the order in which partitions
+//! are read does not show. Every partition is finite here: a tick is handed out only if a record
+//! other than a watermark was admitted to it, and so every tick up to the last one closes.
 
 use gridweaver_model::rules::Late;
 use gridweaver_model::{Data, Millis, Reason, Record, Rules, Tick, Time};
@@ -48,7 +48,7 @@ pub struct History<'a> {
     rules: Rules,
     partitions: Vec<Partition<'a>>,
     waiting: BTreeMap<Tick, Vec<Row>>,
-    /// Late records refused under the `dead_letter` policy, by the tick that they came too late for.
+    /// Late records refused under the `dead_letter` policy, by the tick that they came to.
     late_refused: BTreeMap<Tick, u64>,
     reading: Reading,
 }
@@ -59,7 +59,11 @@ impl<'a> History<'a> {
     pub fn new(partitions: Vec<Reads<'a>>, rules: &Rules) -> Self {
         let partitions = partitions
             .into_iter()
-            .map(|reads| Partition { reads, watermark: None, finished: false })
+            .map(|reads| Partition {
+                reads,
+                watermark: None,
+                finished: false,
+            })
             .collect();
         Self {
             rules: rules.clone(),
@@ -79,7 +83,10 @@ impl<'a> History<'a> {
     /// How many late records were refused whose tick is at most this one.
     #[must_use]
     pub fn late_refused_up_to(&self, tick: Tick) -> u64 {
-        self.late_refused.range(..=tick).map(|(_, count)| count).sum()
+        self.late_refused
+            .range(..=tick)
+            .map(|(_, count)| count)
+            .sum()
     }
 
     /// The first tick not handed out yet to which a record was admitted, with all its rows.
@@ -97,11 +104,19 @@ impl<'a> History<'a> {
     /// or an earlier one.
     fn partition_that_may_add_to(&self, tick: Option<Tick>) -> Option<usize> {
         let open = |partition: &Partition<'_>| {
-            let past = partition.watermark.map(|watermark| self.rules.tick_of(watermark));
+            let past = partition
+                .watermark
+                .map(|watermark| self.rules.tick_of(watermark));
             !partition.finished && tick.is_none_or(|tick| past.is_none_or(|past| past <= tick))
         };
-        let candidates = self.partitions.iter().enumerate().filter(|(_, each)| open(each));
-        candidates.min_by_key(|(_, each)| each.watermark).map(|(at, _)| at)
+        let candidates = self
+            .partitions
+            .iter()
+            .enumerate()
+            .filter(|(_, each)| open(each));
+        candidates
+            .min_by_key(|(_, each)| each.watermark)
+            .map(|(at, _)| at)
     }
 
     fn read_one(&mut self, at: usize) {
@@ -121,7 +136,11 @@ impl<'a> History<'a> {
         let before = partition.watermark;
         let time = record.time();
         let is_watermark = matches!(record.data, Data::Watermark);
-        let promised = if is_watermark { time } else { Time(time.0 - self.rules.lateness.0) };
+        let promised = if is_watermark {
+            time
+        } else {
+            Time(time.0 - self.rules.lateness.0)
+        };
         partition.watermark = before.max(Some(promised));
         if is_watermark {
             self.reading.control += 1;
@@ -140,7 +159,10 @@ impl<'a> History<'a> {
             *self.reading.dead_letters.entry(Reason::Late).or_default() += 1;
             *self.late_refused.entry(tick).or_default() += 1;
         } else {
-            self.waiting.entry(tick).or_default().push(Row { record, late_by });
+            self.waiting
+                .entry(tick)
+                .or_default()
+                .push(Row { record, late_by });
         }
     }
 }

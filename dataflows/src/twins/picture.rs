@@ -123,7 +123,9 @@ pub fn commitments(book: &Book) -> (BTreeMap<Text, Watts>, BTreeMap<Text, Watts>
 /// hop, in the order of its recorded path. `None` where they no longer make a path.
 #[must_use]
 pub fn current_path(standing: &Standing, shape: &Shape) -> Option<Vec<Text>> {
-    let Kind::Transfer { path, lines, .. } = &standing.order.kind else { return None };
+    let Kind::Transfer { path, lines, .. } = &standing.order.kind else {
+        return None;
+    };
     if path.iter().all(|area| shape.areas.contains_key(area)) {
         return Some(path.clone());
     }
@@ -131,7 +133,10 @@ pub fn current_path(standing: &Standing, shape: &Shape) -> Option<Vec<Text>> {
     for share in lines {
         let line = shape.lines.get(&share.line)?;
         let (from, to) = (&shape.area_of[&line.from], &shape.area_of[&line.to]);
-        if pairs.last().is_none_or(|last| *last != (from, to) && *last != (to, from)) {
+        if pairs
+            .last()
+            .is_none_or(|last| *last != (from, to) && *last != (to, from))
+        {
             pairs.push((from, to));
         }
     }
@@ -150,12 +155,18 @@ pub fn current_path(standing: &Standing, shape: &Shape) -> Option<Vec<Text>> {
 fn flows(book: &Book, shape: &Shape, interfaces: &Interfaces) -> BTreeMap<(Text, Text), Watts> {
     let mut flows: BTreeMap<(Text, Text), Watts> = BTreeMap::new();
     for standing in book.standing.values() {
-        let Kind::Transfer { sent, .. } = &standing.order.kind else { continue };
-        let Some(path) = current_path(standing, shape) else { continue };
+        let Kind::Transfer { sent, .. } = &standing.order.kind else {
+            continue;
+        };
+        let Some(path) = current_path(standing, shape) else {
+            continue;
+        };
         let mut power = *sent;
         for hop in path.windows(2) {
             let pair = (hop[0].clone(), hop[1].clone());
-            let Some(interface) = interfaces.get(&pair) else { break };
+            let Some(interface) = interfaces.get(&pair) else {
+                break;
+            };
             *flows.entry(pair).or_default() += power;
             power = power - loss_of(power, interface.loss);
         }
@@ -174,7 +185,11 @@ fn program_rows(
     collections: &Collections,
     committed: &BTreeMap<Text, Watts>,
 ) -> BTreeMap<Text, ProgramRow> {
-    let live = collections.offers.programs.iter().filter(|(_, held)| !held.value.is_removed());
+    let live = collections
+        .offers
+        .programs
+        .iter()
+        .filter(|(_, held)| !held.value.is_removed());
     live.map(|(name, held)| {
         let row = ProgramRow {
             region: held.value.region.clone().unwrap_or_default(),
@@ -194,7 +209,9 @@ fn bid_rows(
 ) -> BTreeMap<Text, BidRow> {
     let mut rows = BTreeMap::new();
     for (name, rated) in rated {
-        let Some(known) = collections.offers.bids.get(&name) else { continue };
+        let Some(known) = collections.offers.bids.get(&name) else {
+            continue;
+        };
         let bid = &known.held.value;
         let status = match rated.life {
             Life::Withdrawn => BidState::Withdrawn,
@@ -225,17 +242,29 @@ fn unresolved(collections: &Collections, shape: &Shape) -> Vec<Unresolved> {
         let bid = &known.held.value;
         if collections.offers.program(&bid.program).is_none() {
             let missing = bid.program.clone();
-            found.push(Unresolved { type_name: "dr.bid", key: key.clone(), missing });
+            found.push(Unresolved {
+                type_name: "dr.bid",
+                key: key.clone(),
+                missing,
+            });
         } else if let Some(node) = &bid.node
             && !shape.area_of.contains_key(node)
         {
-            found.push(Unresolved { type_name: "dr.bid", key: key.clone(), missing: node.clone() });
+            found.push(Unresolved {
+                type_name: "dr.bid",
+                key: key.clone(),
+                missing: node.clone(),
+            });
         }
     }
     for node in collections.telemetry.keys() {
         if !shape.area_of.contains_key(node) {
             let (key, missing) = (node.clone(), node.clone());
-            found.push(Unresolved { type_name: "grid.telemetry", key, missing });
+            found.push(Unresolved {
+                type_name: "grid.telemetry",
+                key,
+                missing,
+            });
         }
     }
     found

@@ -23,6 +23,10 @@ impl Book {
         for answer in answers {
             self.take_answer(answer, collections);
         }
+        let waits = |each: &Standing| each.started.iter().any(|started| !started.shown);
+        if !self.standing.values().any(waits) {
+            return;
+        }
         let newest = newest_by_area(collections, shape);
         for standing in self.standing.values_mut() {
             let seen = newest_telemetry(standing, collections, shape, &newest);
@@ -60,7 +64,11 @@ impl Book {
             Answer::Completed => standing.finals.push(EndReason::Completed),
             Answer::Failed | Answer::OptedOut => {
                 let failed = answer.value.status == Answer::Failed;
-                let reason = if failed { EndReason::Failed } else { EndReason::OptedOut };
+                let reason = if failed {
+                    EndReason::Failed
+                } else {
+                    EndReason::OptedOut
+                };
                 standing.finals.push(reason);
                 if let Kind::DemandResponse { bid, .. } = &standing.order.kind {
                     let bid = bid.clone();
@@ -84,7 +92,9 @@ impl Book {
     fn heir_of(&mut self, id: &Text) -> Option<&mut Standing> {
         let mut id = id.clone();
         while let Some(ended) = self.ended.get(&id) {
-            let End::Superseded(next) = &ended.how else { return None };
+            let End::Superseded(next) = &ended.how else {
+                return None;
+            };
             id = next.clone();
         }
         self.standing.get_mut(&id)
@@ -104,7 +114,9 @@ impl Book {
         for standing in self.standing.values().filter(|standing| counting(standing)) {
             let shown = standing.started.iter().rfind(|started| started.shown);
             let Some(shown) = shown else { continue };
-            let Some((area, node)) = place(standing, collections, shape) else { continue };
+            let Some((area, node)) = place(standing, collections, shape) else {
+                continue;
+            };
             if node.is_none_or(|node| counts(collections, node, end, rules)) {
                 let power = shown.power.min(standing.order.amount);
                 *relief.entry(area.clone()).or_default() += power;
@@ -118,8 +130,18 @@ fn start(standing: &mut Standing, answer: &HeldAnswer, amount: Watts) {
     let from = answer.version.time.max(standing.order.since);
     let power = answer.value.confirmed.unwrap_or(amount);
     let version = answer.version.clone();
-    let at = standing.started.partition_point(|known| known.version < version);
-    standing.started.insert(at, Started { version, from, power, shown: false });
+    let at = standing
+        .started
+        .partition_point(|known| known.version < version);
+    standing.started.insert(
+        at,
+        Started {
+            version,
+            from,
+            power,
+            shown: false,
+        },
+    );
 }
 
 /// Where an order's relief counts: the area, and the node where the bid names one.
@@ -136,8 +158,16 @@ fn place<'a>(
             if let Some(node) = node {
                 return Some((shape.area_of.get(node)?, Some(node)));
             }
-            let region = collections.offers.program(program).and_then(|it| it.region.as_ref());
-            Some((shape.main_area.get(region.unwrap_or(&standing.order.region))?, None))
+            let region = collections
+                .offers
+                .program(program)
+                .and_then(|it| it.region.as_ref());
+            Some((
+                shape
+                    .main_area
+                    .get(region.unwrap_or(&standing.order.region))?,
+                None,
+            ))
         }
     }
 }
@@ -150,7 +180,10 @@ fn newest_telemetry(
 ) -> Option<Time> {
     let (area, node) = place(standing, collections, shape)?;
     match node {
-        Some(node) => collections.telemetry.get(node).map(|held| held.version.time),
+        Some(node) => collections
+            .telemetry
+            .get(node)
+            .map(|held| held.version.time),
         None => newest.get(area).copied(),
     }
 }

@@ -41,9 +41,10 @@ fn is_stale(read: Time, end: Time, rules: &Rules) -> bool {
 /// Whether a node's load counts: it was heard from, and is not excluded for being stale.
 #[must_use]
 pub fn counts(collections: &Collections, node: &str, end: Time, rules: &Rules) -> bool {
-    collections.telemetry.get(node).is_some_and(|held| {
-        rules.stale == Stale::Hold || !is_stale(held.version.time, end, rules)
-    })
+    collections
+        .telemetry
+        .get(node)
+        .is_some_and(|held| rules.stale == Stale::Hold || !is_stale(held.version.time, end, rules))
 }
 
 /// The load that a node counts for.
@@ -52,7 +53,10 @@ pub fn node_load(collections: &Collections, node: &str, end: Time, rules: &Rules
     if !counts(collections, node, end, rules) {
         return Watts::ZERO;
     }
-    collections.telemetry.get(node).map_or(Watts::ZERO, |held| held.value.load)
+    collections
+        .telemetry
+        .get(node)
+        .map_or(Watts::ZERO, |held| held.value.load)
 }
 
 /// The totals of every area at a tick's end, given its relief.
@@ -68,7 +72,9 @@ pub fn totals(
     for (name, area) in &shape.areas {
         let mut sum = Totals::default();
         for node in &area.nodes {
-            let Some(held) = collections.telemetry.get(node) else { continue };
+            let Some(held) = collections.telemetry.get(node) else {
+                continue;
+            };
             let reading = &held.value;
             let available = reading.available.unwrap_or(reading.generation);
             let stale = is_stale(held.version.time, end, rules);
@@ -103,7 +109,11 @@ impl Totals {
         let lacking = (demand - self.available).max(self.declared_shortfall);
         self.shortfall = lacking.max(Watts::ZERO);
         // Under `exclude` the stale part is not in `available` to begin with.
-        let held = if rules.stale == Stale::Hold { self.stale_available } else { Watts::ZERO };
+        let held = if rules.stale == Stale::Hold {
+            self.stale_available
+        } else {
+            Watts::ZERO
+        };
         if self.shortfall == Watts::ZERO {
             let spare = self.available - held - demand - self.reserve;
             self.surplus = spare.max(Watts::ZERO);

@@ -1,0 +1,127 @@
+//! What `run`, `replay` and `state` share: settings, partitions, signals, a progress bar.
+
+use super::{Failure, usage};
+use anyhow::anyhow;
+use gridweaver::connectors::Source;
+use gridweaver::connectors::file::{FileSource, Options, expand};
+use gridweaver::engine::{Job, Limits, Outcome, Watch, run};
+use gridweaver::model::Time;
+use gridweaver::settings::{Settings, SettingsError};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The configuration, and what overrides it.
+#[derive(clap::Args)]
+pub struct Configured {
+    /// The configuration (TOML); without one, the defaults
+    #[arg(long, short, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Override a key, such as engine.tick=1s
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+impl Configured {
+    pub fn settings(&self) -> Result<Settings, Failure> {
+        settings(self.config.as_deref(), &self.set)
+    }
+}
+
+/// Reads the settings; a wrong one is a matter of usage.
+pub fn settings(path: Option<&Path>, overrides: &[String]) -> Result<Settings, Failure> {
+    let read = match path {
+        Some(path) => Settings::read(path, overrides),
+        None => Settings::defaults(overrides),
+    };
+    read.map_err(|error: SettingsError| usage(error))
+}
+
+/// Opens recorded inputs: names and globs, relative to where we are run.
+pub fn inputs(
+    patterns: &[String],
+    base: &Path,
+    follow: bool,
+    settings: &Settings,
+) -> Result<Vec<Box<dyn Source>>, Failure> {
+    let record_bytes_max = usize::try_from(settings.engine.max_record_bytes.0).unwrap_or(usize::MAX);
+    let options = Options { follow, start: 0, record_bytes_max };
+    let files = expand(patterns, base, follow)?;
+    let mut sources: Vec<Box<dyn Source>> = Vec::new();
+    for file in files {
+        sources.push(Box::new(FileSource::open(file, &options)?));
+    }
+    Ok(sources)
+}
+
+/// A job with the settings' figures; outputs are to be added.
+pub fn job(settings: &Settings, sources: Vec<Box<dyn Source>>) -> Job {
+    let engine = &settings.engine;
+    Job {
+        rules: settings.rules(),
+        sources,
+        outputs: Vec::new(),
+        dead_letters: None,
+        workers: engine.workers,
+        limits: Limits {
+            records: engine.in_flight_records,
+            bytes: engine.in_flight_bytes.0,
+            skew_max: engine.max_skew,
+        },
+        record_bytes_max: usize::try_from(engine.max_record_bytes.0).unwrap_or(usize::MAX),
+        open_from: None,
+        pace: None,
+        observed: false,
+        stop: Arc::new(AtomicBool::new(false)),
+        progress: Arc::new(Watch::default()),
+    }
+}
+
+/// Runs a job with a progress bar on a terminal, until its end or a signal.
+pub fn play(job: Job, show_progress: bool) -> Result<(Outcome, Duration), Failure> {
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // The first asks to stop, the second does not wait for a sink that is stuck.
+        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&job.stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&job.stop))?;
+    }
+    let total: Option<u64> = job.sources.iter().map(|source| source.bytes_total()).sum();
+    let (watch, done) = (Arc::clone(&job.progress), Arc::new(AtomicBool::new(false)));
+    let bar = show_progress.then(|| {
+        let done = Arc::clone(&done);
+        thread::spawn(move || draw(&watch, total, &done))
+    });
+    let started = Instant::now();
+    let outcome = run(job);
+    let elapsed = started.elapsed();
+    done.store(true, Ordering::SeqCst);
+    if let Some(bar) = bar {
+        bar.join().map_err(|_| anyhow!("the progress bar's thread panicked"))?;
+    }
+    Ok((outcome?, elapsed))
+}
+
+/// Draws a bar on standard error, if that is a terminal.
+fn draw(watch: &Watch, total: Option<u64>, done: &AtomicBool) {
+    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
+    let template = if total.is_some() {
+        "{bar:30} {percent:>3}% {msg} ETA {eta}"
+    } else {
+        "{spinner} {msg}"
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    let started = Instant::now();
+    while !done.load(Ordering::SeqCst) {
+        let records = watch.records.load(Ordering::Relaxed);
+        let rate = records as f64 / started.elapsed().as_secs_f64().max(1e-9);
+        let reached = i64::try_from(watch.tick_end_ms.load(Ordering::Relaxed)).unwrap_or_default();
+        bar.set_position(watch.bytes.load(Ordering::Relaxed));
+        bar.set_message(format!("{records} records, {}, {rate:.0}/s", Time(reached)));
+        thread::sleep(Duration::from_millis(100));
+    }
+    bar.finish_and_clear();
+}

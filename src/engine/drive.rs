@@ -1,0 +1,230 @@
+//! The workers: rows in at their ticks, frontiers along the watermarks, until all is closed.
+//!
+//! A worker holds one capability for each partition whose rows it takes, and downgrades it to the
+//! tick in which the partition's watermark stands: there is no second notion of time. While every
+//! source has an end, no capability goes past the last tick that a record was admitted to, so that
+//! nothing is decided past the end of history. A worker sleeps while it has nothing to do.
+
+use super::Shared;
+use super::observe::{Observed, observe};
+use super::writer::ToWriter;
+use super::EngineError;
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use gridweaver_dataflows::closing::ClosedTick;
+use gridweaver_dataflows::pipeline::{Views, pipeline};
+use gridweaver_dataflows::row::Row;
+use gridweaver_model::Tick;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::{Operator, source};
+use timely::dataflow::operators::probe::Handle;
+use timely::dataflow::operators::{Capability, Probe};
+use timely::dataflow::{Scope, StreamVec};
+use timely::scheduling::SyncActivator;
+use timely::worker::Worker;
+
+/// How long a worker sleeps at most.
+const PARK: Duration = Duration::from_millis(5);
+/// Deliveries that a worker takes in one go.
+const DELIVERIES_MAX: usize = 16;
+
+/// From an intake to the worker of its partition.
+enum Delivered {
+    /// Rows by tick, and where the watermark stands after them.
+    Rows(usize, Vec<(Tick, Vec<Row>)>, Tick),
+    /// The partition holds nobody back any more.
+    End(usize),
+}
+
+/// The worker's activators, once they run.
+type Activators = Arc<Mutex<Vec<SyncActivator>>>;
+
+/// Where an intake delivers.
+#[derive(Clone)]
+pub(super) struct Delivery {
+    sender: Sender<Delivered>,
+    activators: Activators,
+}
+
+impl Delivery {
+    pub(super) fn send(&self, partition: usize, rows: Vec<(Tick, Vec<Row>)>, watermark: Tick) {
+        // A worker that is gone has stopped the run already.
+        let _ = self.sender.send(Delivered::Rows(partition, rows, watermark));
+        self.wake();
+    }
+
+    pub(super) fn end(&self, partition: usize) {
+        let _ = self.sender.send(Delivered::End(partition));
+    }
+
+    /// Wakes all workers: what one partition brought may let another's capability go on.
+    pub(super) fn wake(&self) {
+        for activator in self.activators.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let _ = activator.activate();
+        }
+    }
+}
+
+/// A worker's end of the deliveries, and the partitions that it takes.
+pub(super) struct Inlet {
+    receiver: Receiver<Delivered>,
+    partitions: Vec<usize>,
+    activators: Activators,
+}
+
+/// The channels between `partitions` intakes and `workers` workers.
+pub(super) fn inlets(workers: usize, partitions: usize) -> (Vec<Delivery>, Vec<Inlet>) {
+    let activators = Activators::default();
+    let channels = (0..workers).map(|worker| {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        let partitions = (worker..partitions).step_by(workers).collect();
+        let activators = &activators;
+        let delivery = Delivery { sender, activators: Arc::clone(activators) };
+        (delivery, Inlet { receiver, partitions, activators: Arc::clone(activators) })
+    });
+    channels.unzip()
+}
+
+/// Runs the dataflow until everything that can be closed is closed and handed to the writer.
+pub(super) fn drive(
+    workers: usize,
+    inlets: Vec<Inlet>,
+    observed: bool,
+    to_writer: Sender<ToWriter>,
+    shared: &Arc<Shared>,
+) -> Result<Option<Observed>, EngineError> {
+    let mut config = timely::Config::process(workers);
+    differential_dataflow::configure(
+        &mut config.worker,
+        &differential_dataflow::Config::default().idle_merge_effort(Some(1000)),
+    );
+    let inlets: Vec<Mutex<Option<Inlet>>> =
+        inlets.into_iter().map(|inlet| Mutex::new(Some(inlet))).collect();
+    let shared = Arc::clone(shared);
+    let guards = timely::execute(config, move |worker| {
+        let inlet = inlets[worker.index()].lock().unwrap_or_else(PoisonError::into_inner).take();
+        let inlet = inlet.expect("each worker takes its inlet once");
+        work(worker, inlet, observed, to_writer.clone(), &shared)
+    });
+    let guards = guards.map_err(EngineError::Workers)?;
+    let mut first = None;
+    for (index, result) in guards.join().into_iter().enumerate() {
+        let result = result.map_err(|_| EngineError::Panicked("worker"))?;
+        if index == 0 {
+            first = result;
+        }
+    }
+    Ok(first)
+}
+
+/// One worker, from building the dataflow to its end.
+fn work(
+    worker: &mut Worker,
+    inlet: Inlet,
+    observed: bool,
+    to_writer: Sender<ToWriter>,
+    shared: &Arc<Shared>,
+) -> Option<Observed> {
+    let probe = Handle::new();
+    let views = worker.dataflow::<Tick, _, _>(|scope| {
+        let rows = rows(scope, inlet, Arc::clone(shared));
+        let (closed, views) = pipeline(rows, &shared.rules, observed);
+        hand_over(closed, to_writer).probe_with(&probe);
+        views
+    });
+    while !(shared.is_read_out() && !probe.less_than(&shared.target())) {
+        worker.step_or_park(Some(PARK));
+    }
+    let observed = (worker.index() == 0).then(|| observe_views(&views)).flatten();
+    // The dataflow still holds capabilities for ticks that stay open: it is dropped, not drained.
+    for dataflow in worker.installed_dataflows() {
+        worker.drop_dataflow(dataflow);
+    }
+    observed
+}
+
+fn observe_views(views: &Views) -> Option<Observed> {
+    let critical_lines = views.critical_lines.as_ref()?.borrow();
+    let picture = views.picture.as_ref()?.borrow();
+    Some(observe(&views.planner.borrow(), &views.totals.borrow(), &critical_lines, &picture))
+}
+
+/// The source operator: this worker's partitions, each under its own capability.
+fn rows<'scope>(
+    scope: Scope<'scope, Tick>,
+    inlet: Inlet,
+    shared: Arc<Shared>,
+) -> StreamVec<'scope, Tick, Row> {
+    source(scope, "rows", move |capability, info| {
+        let activator = scope.worker().sync_activator_for(info.address.to_vec());
+        inlet.activators.lock().unwrap_or_else(PoisonError::into_inner).push(activator);
+        let again = scope.activator_for(info.address);
+        // The watermark that each partition has reached, and the capability that follows it.
+        let mut held: Vec<(usize, Tick, Option<Capability<Tick>>)> = inlet
+            .partitions
+            .iter()
+            .map(|partition| (*partition, 0, Some(capability.clone())))
+            .collect();
+        drop(capability);
+        move |output| {
+            for taken in 0.. {
+                if taken == DELIVERIES_MAX {
+                    again.activate();
+                    break;
+                }
+                match inlet.receiver.try_recv() {
+                    Ok(Delivered::Rows(partition, rows, watermark)) => {
+                        let Some((_, reached, capability)) =
+                            held.iter_mut().find(|(other, ..)| *other == partition)
+                        else {
+                            continue;
+                        };
+                        let capability = capability.as_ref().expect("a partition delivers, then ends");
+                        for (tick, mut rows) in rows {
+                            let at = capability.delayed(&tick.max(*capability.time()));
+                            output.session(&at).give_container(&mut rows);
+                        }
+                        *reached = watermark;
+                    }
+                    Ok(Delivered::End(partition)) => {
+                        for (other, reached, _) in &mut held {
+                            if *other == partition {
+                                *reached = Tick::MAX;
+                            }
+                        }
+                    }
+                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+                }
+            }
+            let limit = shared.limit();
+            for (_, reached, capability) in &mut held {
+                if let Some(capability) = capability {
+                    let to = (*reached).min(limit);
+                    if to > *capability.time() {
+                        capability.downgrade(&to);
+                    }
+                }
+            }
+        }
+    })
+}
+
+/// Hands closed ticks to the writer. The channel has no bound of its own: what can be in it is
+/// bounded by what the gate lets in flight.
+fn hand_over<'scope>(
+    closed: StreamVec<'scope, Tick, ClosedTick>,
+    to_writer: Sender<ToWriter>,
+) -> StreamVec<'scope, Tick, ()> {
+    closed.unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "to_writer", |_, _| {
+        move |input, _| {
+            input.for_each_stamp(|_, data| {
+                for tick in data.flat_map(|batch| batch.drain(..)) {
+                    let closed_at = Instant::now();
+                    let _ = to_writer.send(ToWriter::Tick { tick: Box::new(tick), closed_at });
+                }
+            });
+        }
+    })
+}

@@ -1,0 +1,200 @@
+//! Who may read on, given what is in flight.
+//!
+//! A record is in flight from when it is read until its tick is behind the probe and durable. A
+//! partition reads on while the records and bytes in flight are within the budget and it is not
+//! more than `skew_max` ticks ahead of the least watermark. The partition with the least watermark
+//! may read beyond the budget while nothing in flight could be closed without it: so a budget
+//! smaller than a tick still comes through, and memory is bounded by the budget and one tick.
+
+use gridweaver_model::Tick;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How much may be in flight.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Records.
+    pub records: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Ticks that a partition may be ahead of the least.
+    pub skew_max: Tick,
+}
+
+/// Records and bytes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Load {
+    records: u64,
+    bytes: u64,
+}
+
+/// See the module's documentation.
+pub(crate) struct Gate {
+    state: Mutex<State>,
+    changed: Condvar,
+    limits: Limits,
+}
+
+struct State {
+    /// The tick in which each partition's watermark stands; the greatest where it has ended.
+    watermarks: Vec<Tick>,
+    in_flight: BTreeMap<Tick, Load>,
+    total: Load,
+    /// Dead letters on their way to the writer.
+    letters: Load,
+}
+
+/// How long to sleep before looking at the stop flag again.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+impl Gate {
+    pub(crate) fn new(partitions: usize, limits: Limits) -> Self {
+        let state = State {
+            watermarks: vec![0; partitions],
+            in_flight: BTreeMap::new(),
+            total: Load::default(),
+            letters: Load::default(),
+        };
+        Self { state: Mutex::new(state), changed: Condvar::new(), limits }
+    }
+
+    /// Waits until a partition may read a batch. False: the run is to stop.
+    pub(crate) fn wait_turn(&self, partition: usize, stop: &AtomicBool) -> bool {
+        let mut state = self.lock();
+        while !stop.load(Ordering::SeqCst) {
+            if self.may_read(&state, partition) {
+                return true;
+            }
+            let waited = self.changed.wait_timeout(state, LOOK_EVERY);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        false
+    }
+
+    fn may_read(&self, state: &State, partition: usize) -> bool {
+        let own = state.watermarks[partition];
+        let least = state.least();
+        if state.letters.records >= self.limits.records || state.letters.bytes >= self.limits.bytes {
+            return false;
+        }
+        if own > least.saturating_add(self.limits.skew_max) {
+            return false;
+        }
+        let within =
+            state.total.records < self.limits.records && state.total.bytes < self.limits.bytes;
+        // Beyond the budget, only to complete the tick that all that is in flight waits for.
+        within || (own == least && state.in_flight.keys().next().is_none_or(|first| *first >= own))
+    }
+
+    /// The most records that a batch should hold.
+    pub(crate) fn batch_records(&self) -> usize {
+        let share = self.limits.records / 4;
+        usize::try_from(share.clamp(1, 2_048)).unwrap_or(1)
+    }
+
+    /// A partition has read records for some ticks, and its watermark stands where it says.
+    pub(crate) fn admit(&self, partition: usize, loads: &[(Tick, u64, u64)], watermark: Tick) {
+        let mut state = self.lock();
+        for (tick, records, bytes) in loads {
+            let load = state.in_flight.entry(*tick).or_default();
+            load.records += records;
+            load.bytes += bytes;
+            state.total.records += records;
+            state.total.bytes += bytes;
+        }
+        if state.watermarks[partition] != watermark {
+            state.watermarks[partition] = watermark;
+            self.changed.notify_all();
+        }
+    }
+
+    /// A partition has ended: it holds nobody back.
+    pub(crate) fn end(&self, partition: usize) {
+        self.lock().watermarks[partition] = Tick::MAX;
+        self.changed.notify_all();
+    }
+
+    /// All ticks up to this one are durable.
+    pub(crate) fn release(&self, durable: Tick) {
+        let mut state = self.lock();
+        let rest = state.in_flight.split_off(&(durable.saturating_add(1)));
+        for load in std::mem::replace(&mut state.in_flight, rest).into_values() {
+            state.total.records -= load.records;
+            state.total.bytes -= load.bytes;
+        }
+        self.changed.notify_all();
+    }
+
+    /// Dead letters were handed to the writer.
+    pub(crate) fn send_letters(&self, records: u64, bytes: u64) {
+        let mut state = self.lock();
+        state.letters.records += records;
+        state.letters.bytes += bytes;
+    }
+
+    /// The writer has written dead letters.
+    pub(crate) fn release_letters(&self, records: u64, bytes: u64) {
+        let mut state = self.lock();
+        state.letters.records -= records;
+        state.letters.bytes -= bytes;
+        self.changed.notify_all();
+    }
+
+    /// The tick in which the least watermark stands.
+    pub(crate) fn least(&self) -> Tick {
+        self.lock().least()
+    }
+
+    /// Wakes whoever waits, so that it sees that the run is to stop.
+    pub(crate) fn wake(&self) {
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn least(&self) -> Tick {
+        self.watermarks.iter().copied().min().unwrap_or(Tick::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gate(records: u64) -> Gate {
+        let limits = Limits { records, bytes: 1 << 30, skew_max: 3 };
+        Gate::new(2, limits)
+    }
+
+    fn may_read(gate: &Gate, partition: usize) -> bool {
+        gate.may_read(&gate.lock(), partition)
+    }
+
+    #[test]
+    fn a_partition_ahead_of_the_least_waits_for_it() {
+        let gate = gate(1_000);
+        gate.admit(0, &[(10, 1, 1)], 10);
+        assert!(!may_read(&gate, 0));
+        assert!(may_read(&gate, 1));
+        gate.end(1);
+        assert!(may_read(&gate, 0));
+    }
+
+    #[test]
+    fn beyond_the_budget_only_the_open_tick_is_read() {
+        let gate = gate(10);
+        gate.end(1);
+        gate.admit(0, &[(5, 20, 1)], 5);
+        assert!(may_read(&gate, 0), "tick 5 can't close without this partition");
+        gate.admit(0, &[(6, 1, 1)], 6);
+        assert!(!may_read(&gate, 0), "tick 5 can be closed and must be written first");
+        gate.release(5);
+        assert!(may_read(&gate, 0));
+    }
+}

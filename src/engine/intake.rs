@@ -1,0 +1,241 @@
+//! One partition: bytes to admitted rows, dead letters and a watermark.
+//!
+//! Admission depends on the partition's own content alone. Every record read has exactly one
+//! outcome; those that end here (dead letters, watermarks, records of ticks that stay open) are
+//! counted here, the others by `dedup`.
+
+use super::Shared;
+use super::drive::Delivery;
+use super::pace::Pace;
+use super::writer::ToWriter;
+use crossbeam_channel::Sender;
+use gridweaver_connectors::{Batch, Progress, Source, SourceError};
+use gridweaver_dataflows::admission::{Admission, Partition};
+use gridweaver_dataflows::row::{Origin, Row};
+use gridweaver_model::{DeadLetter, Reason, Record, Tick, Time, decode};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What a partition brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Records read.
+    pub read: u64,
+    /// Watermarks among them.
+    pub control: u64,
+    /// Records admitted to a tick that stays open.
+    pub open: u64,
+    /// Records refused here, by reason.
+    pub refused: BTreeMap<Reason, u64>,
+    /// Of those, late ones.
+    pub late: u64,
+    /// The first tick that a record was admitted to.
+    pub first_tick: Option<Tick>,
+}
+
+impl Reading {
+    /// Adds another partition's.
+    pub fn add(&mut self, other: &Self) {
+        self.read += other.read;
+        self.control += other.control;
+        self.open += other.open;
+        self.late += other.late;
+        for (reason, count) in &other.refused {
+            *self.refused.entry(*reason).or_default() += count;
+        }
+        let ticks = self.first_tick.into_iter().chain(other.first_tick);
+        self.first_tick = ticks.min();
+    }
+}
+
+/// The thread of one partition.
+pub(super) struct Intake {
+    pub(super) partition: usize,
+    pub(super) source: Box<dyn Source>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) delivery: Delivery,
+    pub(super) letters: Sender<ToWriter>,
+    pub(super) record_bytes_max: usize,
+    pub(super) pace: Option<Pace>,
+}
+
+/// What a batch came to.
+#[derive(Default)]
+struct Sorted {
+    rows: BTreeMap<Tick, (Vec<Row>, u64)>,
+    letters: Vec<DeadLetter>,
+    letter_bytes: u64,
+}
+
+impl Intake {
+    /// Reads to the end, or until the run is to stop.
+    pub(super) fn run(mut self) -> Result<Reading, SourceError> {
+        let read = self.read();
+        if read.is_ok() && !self.shared.stop.load(Ordering::SeqCst) {
+            self.shared.gate.end(self.partition);
+            self.delivery.end(self.partition);
+        }
+        if read.is_err() {
+            self.shared.stop.store(true, Ordering::SeqCst);
+            self.shared.gate.wake();
+        }
+        self.shared.reading.fetch_sub(1, Ordering::SeqCst);
+        self.delivery.wake();
+        read
+    }
+
+    fn read(&mut self) -> Result<Reading, SourceError> {
+        let shared = Arc::clone(&self.shared);
+        let records_max = shared.gate.batch_records();
+        let mut batch = Batch::new(self.pace.as_ref().map_or(records_max, |_| 1));
+        let mut partition = Partition::default();
+        let mut reading = Reading::default();
+        let mut bytes_seen = 0;
+        while shared.gate.wait_turn(self.partition, &shared.stop) {
+            match self.source.read(&mut batch)? {
+                Progress::Finished => return Ok(reading),
+                Progress::Waiting => continue,
+                Progress::Read => {}
+            }
+            let sorted = self.sort(&batch, &mut partition, &mut reading);
+            if let Some(pace) = &self.pace {
+                pace.wait(sorted.newest(), &shared.stop);
+            }
+            self.hand_over(sorted, partition.tick(&shared.rules));
+            let bytes = self.source.bytes_read();
+            shared.progress.records.fetch_add(batch.len() as u64, Ordering::Relaxed);
+            shared.progress.bytes.fetch_add(bytes - bytes_seen, Ordering::Relaxed);
+            bytes_seen = bytes;
+        }
+        Ok(reading)
+    }
+
+    fn sort(&self, batch: &Batch, partition: &mut Partition, reading: &mut Reading) -> Sorted {
+        let mut sorted = Sorted::default();
+        let mut current: Option<(Tick, Vec<Row>, u64)> = None;
+        for (index, (offset, line)) in batch.iter().enumerate() {
+            reading.read += 1;
+            match decode(line, self.record_bytes_max) {
+                Ok(record) => {
+                    let admitted = self.admit(record, offset, line, partition, reading, &mut sorted);
+                    let Some((tick, row)) = admitted else { continue };
+                    match &mut current {
+                        Some((now, rows, bytes)) if *now == tick => {
+                            rows.push(row);
+                            *bytes += line.len() as u64;
+                        }
+                        _ => {
+                            sorted.put(current.take());
+                            let mut rows = Vec::with_capacity(batch.len() - index);
+                            rows.push(row);
+                            current = Some((tick, rows, line.len() as u64));
+                        }
+                    }
+                }
+                Err(refusal) => {
+                    let mut detail = refusal.detail;
+                    let length = batch.full_length(index);
+                    if length > line.len() as u64 {
+                        detail = format!("{detail}; it is {length} bytes long, only its beginning is kept");
+                    }
+                    self.refuse(refusal.reason, detail, offset, line, reading, &mut sorted);
+                }
+            }
+        }
+        sorted.put(current);
+        sorted
+    }
+
+    fn admit(
+        &self,
+        record: Record,
+        offset: u64,
+        line: &[u8],
+        partition: &mut Partition,
+        reading: &mut Reading,
+        sorted: &mut Sorted,
+    ) -> Option<(Tick, Row)> {
+        match partition.admit(&record, &self.shared.rules) {
+            Admission::Control => {
+                reading.control += 1;
+                None
+            }
+            Admission::Refused { late_ms } => {
+                reading.late += 1;
+                let detail = format!("late by {late_ms} ms, and `late = \"dead_letter\"`");
+                self.refuse(Reason::Late, detail, offset, line, reading, sorted);
+                None
+            }
+            Admission::Admitted { tick, very_late } => {
+                reading.first_tick = Some(reading.first_tick.map_or(tick, |first| first.min(tick)));
+                self.shared.horizon.fetch_max(tick + 1, Ordering::SeqCst);
+                if self.shared.open_from.is_some_and(|open| tick >= open) {
+                    reading.open += 1;
+                    return None;
+                }
+                let origin = very_late.then(|| {
+                    let source = self.source.name().to_owned();
+                    Box::new(Origin { source, offset, raw: line.to_vec() })
+                });
+                Some((tick, Row { record, origin }))
+            }
+        }
+    }
+
+    fn refuse(
+        &self,
+        reason: Reason,
+        detail: String,
+        offset: u64,
+        line: &[u8],
+        reading: &mut Reading,
+        sorted: &mut Sorted,
+    ) {
+        *reading.refused.entry(reason).or_default() += 1;
+        sorted.letter_bytes += line.len() as u64;
+        sorted.letters.push(DeadLetter {
+            source: self.source.name().to_owned(),
+            offset,
+            reason,
+            detail,
+            raw: line.to_vec(),
+        });
+    }
+
+    /// Hands a batch over. Dead letters go first: they must be durable before the tick of the
+    /// watermark that they were read at, which can't close before the rows behind them.
+    fn hand_over(&self, sorted: Sorted, watermark: Tick) {
+        let Sorted { rows, letters, letter_bytes } = sorted;
+        if !letters.is_empty() {
+            self.shared.gate.send_letters(letters.len() as u64, letter_bytes);
+            // The writer ends only with an error, and then everything is stopping.
+            let _ = self.letters.send(ToWriter::Letters { letters, bytes: letter_bytes });
+        }
+        let loads: Vec<(Tick, u64, u64)> =
+            rows.iter().map(|(tick, (rows, bytes))| (*tick, rows.len() as u64, *bytes)).collect();
+        self.shared.gate.admit(self.partition, &loads, watermark);
+        let rows = rows.into_iter().map(|(tick, (rows, _))| (tick, rows)).collect();
+        self.delivery.send(self.partition, rows, watermark);
+    }
+}
+
+impl Sorted {
+    /// The greatest event time among the rows.
+    fn newest(&self) -> Option<Time> {
+        let rows = self.rows.values().flat_map(|(rows, _)| rows);
+        rows.map(|row| row.record.time()).max()
+    }
+
+    fn put(&mut self, run: Option<(Tick, Vec<Row>, u64)>) {
+        if let Some((tick, mut rows, bytes)) = run {
+            let entry = self.rows.entry(tick).or_default();
+            if entry.0.is_empty() {
+                entry.0 = rows;
+            } else {
+                entry.0.append(&mut rows);
+            }
+            entry.1 += bytes;
+        }
+    }
+}

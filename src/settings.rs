@@ -1,0 +1,430 @@
+//! Configuration: one TOML file, every key with a default, unknown keys refused with a suggestion.
+//!
+//! Values may hold `${VARIABLE}`, taken from the environment; `--set a.b=c` overrides a key.
+//! Relative paths are relative to the file. Durations are text with a unit (`"4s"`), sizes likewise
+//! (`"128MiB"`). What is read here is checked here: an engine that starts has sound settings.
+
+mod quantity;
+
+use gridweaver_model::rules::{Dispatch, Late, Rules, Stale};
+use gridweaver_model::{Ppm, Price, Watts};
+use quantity::{Decimal, Duration, OrOff, Size};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// All settings.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Ticks, state and budgets.
+    pub engine: Engine,
+    /// How orders are decided.
+    pub dispatch: DispatchSettings,
+    /// Where records come from.
+    pub source: Vec<SourceSettings>,
+    /// Where decisions go.
+    pub sink: Vec<SinkSettings>,
+    /// Where refused records go.
+    pub dead_letters: DeadLetters,
+    /// Where latencies go.
+    pub latency: Latency,
+    /// The folder that relative paths are relative to.
+    #[serde(skip)]
+    pub base: PathBuf,
+}
+
+/// `[engine]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Engine {
+    /// Length of a tick.
+    pub tick: Duration,
+    /// How far a watermark stays behind the greatest event time.
+    pub lateness: Duration,
+    /// What becomes of late records.
+    pub late: LateSetting,
+    /// Ticks that a partition may run ahead of the least.
+    pub max_skew: u64,
+    /// How long an identity is remembered.
+    pub dedup_window: Duration,
+    /// How old a reading may be.
+    pub stale_after: Duration,
+    /// What a stale node counts for.
+    pub stale: StaleSetting,
+    /// How long what has ended is remembered.
+    pub retention: Duration,
+    /// Timely workers.
+    pub workers: usize,
+    /// Records in flight.
+    pub in_flight_records: u64,
+    /// Bytes in flight.
+    pub in_flight_bytes: Size,
+    /// Longer records are refused.
+    pub max_record_bytes: Size,
+}
+
+/// `late`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LateSetting {
+    /// They take effect in the tick that they are admitted to.
+    NextTick,
+    /// They go to the dead letters.
+    DeadLetter,
+}
+
+/// `stale`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StaleSetting {
+    /// They keep their values.
+    Hold,
+    /// They count 0.
+    Exclude,
+}
+
+/// `[dispatch]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DispatchSettings {
+    /// Loss of a line that gives none, a fraction per km.
+    pub loss_per_km: Decimal<12>,
+    /// Energy price of a region that has none.
+    pub energy_price: Decimal<3>,
+    /// What a MWh not served costs.
+    pub lost_load_price: Decimal<3>,
+    /// How far ahead of need orders are given.
+    pub lead_time: Duration,
+    /// How far a need may move without a new plan.
+    pub deadband_mw: Decimal<6>,
+    /// How long a need must be over before its orders are released.
+    pub release_hold: Duration,
+    /// How often a standing plan is compared with a new one.
+    pub replan_every: Duration,
+    /// How much cheaper it must be.
+    pub replan_gain: Decimal<6>,
+    /// How long an order may go unacknowledged.
+    pub response_timeout: OrOff,
+    /// Reliability where there is neither a record nor a claim.
+    pub reliability: Decimal<6>,
+    /// How long performance counts.
+    pub reliability_window: Duration,
+    /// Weight of unreliability in the score.
+    pub reliability_weight: Decimal<6>,
+    /// Weight of flexibility in the score.
+    pub flexibility_weight: Decimal<6>,
+    /// The window that counts as wholly flexible.
+    pub flexibility_horizon: Duration,
+}
+
+/// `[[source]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum SourceSettings {
+    /// Files.
+    File {
+        /// Names and globs; `-` is standard input.
+        paths: Vec<String>,
+        /// Whether to wait for more.
+        #[serde(default)]
+        follow: bool,
+    },
+}
+
+/// `[[sink]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum SinkSettings {
+    /// A file.
+    File {
+        /// Its path; `-` is standard output.
+        path: String,
+        /// Which records; empty: all.
+        #[serde(default)]
+        types: Vec<String>,
+    },
+}
+
+/// `[dead_letters]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeadLetters {
+    /// A file.
+    pub path: Option<String>,
+}
+
+/// `[latency]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Latency {
+    /// An HdrHistogram log.
+    pub log: Option<String>,
+}
+
+/// Why a configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file can't be read.
+    #[error("the configuration `{path}` can't be read: {error}")]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// It is not TOML, or a key or value is wrong.
+    #[error("{path}: {message}")]
+    Wrong {
+        /// Which.
+        path: PathBuf,
+        /// What, where, and what to do.
+        message: String,
+    },
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        let rules = Rules::default();
+        Self {
+            tick: Duration(rules.tick),
+            lateness: Duration(rules.lateness),
+            late: LateSetting::NextTick,
+            max_skew: 3,
+            dedup_window: Duration(rules.dedup_window),
+            stale_after: Duration(rules.stale_after),
+            stale: StaleSetting::Hold,
+            retention: Duration(rules.retention),
+            workers: 1,
+            in_flight_records: 262_144,
+            in_flight_bytes: Size(128 << 20),
+            max_record_bytes: Size(1 << 20),
+        }
+    }
+}
+
+impl Default for DispatchSettings {
+    fn default() -> Self {
+        let dispatch = Dispatch::default();
+        Self {
+            loss_per_km: Decimal(i64::try_from(dispatch.loss_per_km).unwrap_or_default()),
+            energy_price: Decimal(dispatch.energy_price.0),
+            lost_load_price: Decimal(dispatch.lost_load_price.0),
+            lead_time: Duration(dispatch.lead_time),
+            deadband_mw: Decimal(dispatch.deadband.0),
+            release_hold: Duration(dispatch.release_hold),
+            replan_every: Duration(dispatch.replan_every),
+            replan_gain: Decimal(dispatch.replan_gain.0.into()),
+            response_timeout: OrOff(None),
+            reliability: Decimal(dispatch.reliability.0.into()),
+            reliability_window: Duration(dispatch.reliability_window),
+            reliability_weight: Decimal(dispatch.reliability_weight.into()),
+            flexibility_weight: Decimal(dispatch.flexibility_weight.into()),
+            flexibility_horizon: Duration(dispatch.flexibility_horizon),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// Where it can't be read, or a key or value is wrong.
+    pub fn read(path: &Path, overrides: &[String]) -> Result<Self, SettingsError> {
+        let text = std::fs::read_to_string(path).map_err(|error| SettingsError::Unreadable {
+            path: path.to_owned(),
+            error,
+        })?;
+        let base = path.parent().map_or_else(PathBuf::new, Path::to_owned);
+        Self::parse(&text, path, base, overrides)
+    }
+
+    /// The defaults, with overrides.
+    ///
+    /// # Errors
+    /// Where an override is wrong.
+    pub fn defaults(overrides: &[String]) -> Result<Self, SettingsError> {
+        Self::parse("", Path::new("--set"), PathBuf::new(), overrides)
+    }
+
+    /// Reads a configuration from its text.
+    ///
+    /// # Errors
+    /// Where a key or value is wrong; `path` names it in the error.
+    pub fn parse(
+        text: &str,
+        path: &Path,
+        base: PathBuf,
+        overrides: &[String],
+    ) -> Result<Self, SettingsError> {
+        let wrong = |message: String| SettingsError::Wrong { path: path.to_owned(), message };
+        let text = quantity::expanded(text).map_err(wrong)?;
+        let mut table: toml::Table = text
+            .parse()
+            .map_err(|error: toml::de::Error| wrong(located(&text, &error)))?;
+        // Once from the text alone, so that errors name its lines.
+        toml::from_str::<Self>(&text).map_err(|error| wrong(located(&text, &error)))?;
+        for setting in overrides {
+            quantity::set(&mut table, setting).map_err(wrong)?;
+        }
+        let mut settings: Self =
+            table.try_into().map_err(|error: toml::de::Error| wrong(advised(error.message())))?;
+        settings.base = base;
+        settings.check().map_err(wrong)?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let engine = &self.engine;
+        let dispatch = &self.dispatch;
+        let day_ms = 86_400_000;
+        let rules = [
+            (engine.tick.0.0 > 0, "engine.tick must be above 0"),
+            (engine.workers > 0, "engine.workers must be at least 1"),
+            (engine.in_flight_records > 0, "engine.in_flight_records must be above 0"),
+            (engine.in_flight_bytes.0 > 0, "engine.in_flight_bytes must be above 0"),
+            (engine.max_record_bytes.0 > 0, "engine.max_record_bytes must be above 0"),
+            (engine.max_skew > 0, "engine.max_skew must be at least 1"),
+            (dispatch.lost_load_price.0 > 0, "dispatch.lost_load_price must be above 0"),
+            (dispatch.loss_per_km.0 >= 0, "dispatch.loss_per_km must not be below 0"),
+            (dispatch.deadband_mw.0 >= 0, "dispatch.deadband_mw must not be below 0"),
+            (dispatch.replan_every.0.0 > 0, "dispatch.replan_every must be above 0"),
+            (
+                (0..=1_000_000).contains(&dispatch.replan_gain.0),
+                "dispatch.replan_gain must be from 0 to 1",
+            ),
+            (
+                (0..=1_000_000).contains(&dispatch.reliability.0),
+                "dispatch.reliability must be from 0 to 1",
+            ),
+            (
+                (0..=10_000_000).contains(&dispatch.reliability_weight.0),
+                "dispatch.reliability_weight must be from 0 to 10",
+            ),
+            (
+                (0..1_000_000).contains(&dispatch.flexibility_weight.0),
+                "dispatch.flexibility_weight must be from 0 to below 1",
+            ),
+            (
+                (1..=30 * day_ms).contains(&dispatch.flexibility_horizon.0.0),
+                "dispatch.flexibility_horizon must be above 0 and at most 30d",
+            ),
+        ];
+        rules.iter().find(|(kept, _)| !kept).map_or(Ok(()), |(_, rule)| Err((*rule).to_owned()))
+    }
+
+    /// The settings that decide.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        let (engine, dispatch) = (&self.engine, &self.dispatch);
+        let ppm = |value: i64| u32::try_from(value).unwrap_or_default();
+        Rules {
+            tick: engine.tick.0,
+            lateness: engine.lateness.0,
+            late: match engine.late {
+                LateSetting::NextTick => Late::NextTick,
+                LateSetting::DeadLetter => Late::DeadLetter,
+            },
+            dedup_window: engine.dedup_window.0,
+            stale_after: engine.stale_after.0,
+            stale: match engine.stale {
+                StaleSetting::Hold => Stale::Hold,
+                StaleSetting::Exclude => Stale::Exclude,
+            },
+            retention: engine.retention.0,
+            dispatch: Dispatch {
+                loss_per_km: dispatch.loss_per_km.0.unsigned_abs(),
+                energy_price: Price(dispatch.energy_price.0),
+                lost_load_price: Price(dispatch.lost_load_price.0),
+                lead_time: dispatch.lead_time.0,
+                deadband: Watts(dispatch.deadband_mw.0),
+                release_hold: dispatch.release_hold.0,
+                replan_every: dispatch.replan_every.0,
+                replan_gain: Ppm(ppm(dispatch.replan_gain.0)),
+                response_timeout: dispatch.response_timeout.0,
+                reliability: Ppm(ppm(dispatch.reliability.0)),
+                reliability_window: dispatch.reliability_window.0,
+                reliability_weight: ppm(dispatch.reliability_weight.0),
+                flexibility_weight: ppm(dispatch.flexibility_weight.0),
+                flexibility_horizon: dispatch.flexibility_horizon.0,
+            },
+        }
+    }
+
+    /// A configured path, relative to the configuration.
+    #[must_use]
+    pub fn path(&self, path: &str) -> PathBuf {
+        if path == gridweaver_connectors::file::STANDARD_STREAM {
+            PathBuf::from(path)
+        } else {
+            self.base.join(path)
+        }
+    }
+}
+
+/// An error with its line and column.
+fn located(text: &str, error: &toml::de::Error) -> String {
+    let message = advised(error.message());
+    let Some(span) = error.span() else { return message };
+    let before = &text[..span.start.min(text.len())];
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    format!("line {line}, column {column}: {message}")
+}
+
+/// An error about an unknown key, with the nearest that there is.
+fn advised(message: &str) -> String {
+    let message = message.trim();
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let [unknown, known @ ..] = quoted.as_slice() else { return message.to_owned() };
+    let unexpected = message.starts_with("unknown ");
+    let nearest = known.iter().max_by(|a, b| {
+        let likeness = |key: &str| strsim::jaro_winkler(unknown, key);
+        likeness(a).total_cmp(&likeness(b))
+    });
+    match nearest.filter(|_| unexpected) {
+        Some(key) => format!("there is no key or value `{unknown}` here; did you mean `{key}`?"),
+        None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gridweaver_model::Millis;
+
+    fn parse(text: &str) -> Result<Settings, String> {
+        let parsed = Settings::parse(text, Path::new("c.toml"), PathBuf::new(), &[]);
+        parsed.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn defaults_are_the_rules_defaults() {
+        assert_eq!(parse("").unwrap().rules(), Rules::default());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest() {
+        let error = parse("[engine]\ntick = \"4s\"\nlatenes = \"2s\"\n").unwrap_err();
+        assert!(error.contains("line 3"), "{error}");
+        assert!(error.contains("did you mean `lateness`?"), "{error}");
+    }
+
+    #[test]
+    fn values_are_exact_decimals_and_units() {
+        let text = "[dispatch]\nreplan_gain = 0.07\nloss_per_km = 0.000045\nresponse_timeout = \"90s\"\n[engine]\nin_flight_bytes = \"64MiB\"\ntick = \"250ms\"";
+        let settings = parse(text).unwrap();
+        let rules = settings.rules();
+        assert_eq!(rules.dispatch.replan_gain, Ppm(70_000));
+        assert_eq!(rules.dispatch.loss_per_km, 45_000_000);
+        assert_eq!(rules.dispatch.response_timeout, Some(Millis(90_000)));
+        assert_eq!(rules.tick, Millis(250));
+        assert_eq!(settings.engine.in_flight_bytes.0, 64 << 20);
+    }
+
+    #[test]
+    fn a_value_out_of_range_says_what_is_allowed() {
+        let error = parse("[dispatch]\nflexibility_weight = 1").unwrap_err();
+        assert!(error.contains("from 0 to below 1"), "{error}");
+        assert!(parse("[engine]\ntick = \"4\"").unwrap_err().contains("unit"), "no unit");
+    }
+}

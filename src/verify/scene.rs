@@ -1,0 +1,149 @@
+//! What a tick's checks look at: the twins' views at its end, what stood before, what was recorded.
+
+use super::routes::{Joins, Routes};
+use super::stream::Recorded;
+use gridweaver_dataflows::twins::book::{Book, Kind, Standing};
+use gridweaver_dataflows::twins::collections::Collections;
+use gridweaver_dataflows::twins::interfaces::Interfaces;
+use gridweaver_dataflows::twins::ladder::{Rated, ladder};
+use gridweaver_dataflows::twins::shape::Shape;
+use gridweaver_dataflows::twins::totals::Totals;
+use gridweaver_model::decision::{Event, PlanCreated};
+use gridweaver_model::record::Bid;
+use gridweaver_model::{Price, Rules, Text, Time, Watts};
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+/// Below this nothing is planned or ordered.
+pub(super) const ONE_KILOWATT: Watts = Watts(1_000);
+
+/// One tick, as its checks see it.
+pub(super) struct Scene<'a> {
+    pub(super) rules: &'a Rules,
+    /// The tick's end.
+    pub(super) end: Time,
+    pub(super) collections: &'a Collections,
+    /// The shape at the tick before.
+    pub(super) shape_before: &'a Shape,
+    pub(super) shape: &'a Shape,
+    pub(super) interfaces: &'a Interfaces,
+    pub(super) joins: &'a Joins,
+    /// Every area's totals as the tick's decisions saw them.
+    pub(super) totals: BTreeMap<Text, Totals>,
+    /// The relief of every area if orders that had to end in this tick still counted.
+    pub(super) relief_of_all: BTreeMap<Text, Watts>,
+    /// What stood before the tick's decisions, its areas as they are named now.
+    pub(super) before: &'a BTreeMap<Text, Standing>,
+    /// What stands after them.
+    pub(super) book: &'a Book,
+    pub(super) routes: &'a Routes,
+    pub(super) records: &'a [Recorded],
+    pub(super) rated: OnceCell<BTreeMap<Text, Rated>>,
+}
+
+/// A plan made in the tick.
+pub(super) struct NewPlan<'a> {
+    pub(super) line: u64,
+    pub(super) area: &'a Text,
+    pub(super) region: Option<&'a Text>,
+    pub(super) created: &'a PlanCreated,
+}
+
+impl<'a> Scene<'a> {
+    /// Every bid, rated at the tick's end.
+    pub(super) fn rated(&self) -> &BTreeMap<Text, Rated> {
+        self.rated.get_or_init(|| {
+            ladder(
+                self.collections,
+                self.shape,
+                &self.book.out,
+                self.end,
+                self.rules,
+            )
+        })
+    }
+
+    /// The plans made in this tick.
+    pub(super) fn new_plans(&self) -> impl Iterator<Item = NewPlan<'a>> + use<'a> {
+        let records: &'a [Recorded] = self.records;
+        records.iter().filter_map(|recorded| {
+            let Event::PlanCreated(created) = &recorded.decision.event else {
+                return None;
+            };
+            let (area, region) = (recorded.decision.area.as_ref()?, &recorded.decision.region);
+            Some(NewPlan {
+                line: recorded.line,
+                area,
+                region: region.as_ref(),
+                created,
+            })
+        })
+    }
+
+    /// The plan made for an area in this tick.
+    pub(super) fn new_plan_of(&self, area: &str) -> Option<NewPlan<'a>> {
+        self.new_plans().find(|plan| plan.area == area)
+    }
+
+    /// The orders that serve an area at the tick's end.
+    pub(super) fn orders_of(&self, area: &str) -> impl Iterator<Item = &'a Standing> {
+        self.book
+            .standing
+            .values()
+            .filter(move |standing| standing.area == area)
+    }
+
+    /// Whether an order was written in this tick.
+    pub(super) fn is_new(&self, standing: &Standing) -> bool {
+        standing.order.since == self.end
+    }
+
+    pub(super) fn bid(&self, name: &str) -> Option<&'a Bid> {
+        self.collections
+            .offers
+            .bids
+            .get(name)
+            .map(|known| &known.held.value)
+    }
+
+    /// An area's island.
+    pub(super) fn island_of(&self, area: &str) -> Option<&'a Text> {
+        self.shape.areas.get(area).map(|found| &found.island)
+    }
+
+    /// The energy price of an area's region.
+    pub(super) fn energy_price(&self, area: &str) -> Price {
+        match self.shape.areas.get(area) {
+            Some(found) => self.collections.energy_price(&found.region, self.rules),
+            None => self.rules.dispatch.energy_price,
+        }
+    }
+
+    /// What an order's transfer costs at this tick's prices, in thousandths × watts.
+    pub(super) fn transfer_cost(&self, standing: &Standing) -> Option<i128> {
+        let route = self.routes.get(&standing.order.id)?;
+        let mut cost = 0;
+        for (at, hop) in route.iter().enumerate() {
+            let (from, to) = hop.areas_now(self.shape).ok()?;
+            let sent = i128::from(hop.sent.0);
+            if at == 0 {
+                cost += i128::from(self.energy_price(&from).0.max(0)) * sent;
+            }
+            let interface = self.interfaces.get(&(from, to))?;
+            cost += i128::from(interface.wheeling_price.0) * sent;
+        }
+        Some(cost)
+    }
+
+    /// Whether an activation may not be touched yet: its minimum run is not over.
+    pub(super) fn is_held(&self, standing: &Standing) -> bool {
+        let Kind::DemandResponse { bid, .. } = &standing.order.kind else {
+            return false;
+        };
+        let min_run = self
+            .bid(bid)
+            .and_then(|bid| bid.min_run)
+            .unwrap_or_default();
+        !self.is_new(standing) && self.end < standing.order.start + min_run
+    }
+}

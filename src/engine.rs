@@ -105,7 +105,9 @@ pub enum EngineError {
     #[error("the dataflow workers could not start: {0}")]
     Workers(String),
     /// A thread of ours ended in a way that is a bug.
-    #[error("a bug in the engine: its {0} thread panicked; the output up to the last tick_closed is whole")]
+    #[error(
+        "a bug in the engine: its {0} thread panicked; the output up to the last tick_closed is whole"
+    )]
     Panicked(&'static str),
 }
 

@@ -71,14 +71,7 @@ impl Request {
     /// All that lies at a path.
     #[must_use]
     pub fn new(format: Format, path: impl Into<PathBuf>) -> Self {
-        Self {
-            format,
-            path: path.into(),
-            at: None,
-            from: None,
-            until: None,
-            outages: None,
-        }
+        Self { format, path: path.into(), at: None, from: None, until: None, outages: None }
     }
 }
 
@@ -100,9 +93,7 @@ pub fn records(request: &Request) -> Result<Box<dyn Iterator<Item = Record>>, Im
         }),
         Format::Matpower => {
             let time = request.at.unwrap_or(matpower::DEFAULT_TIME);
-            Ok(Box::new(
-                matpower::records(&request.path, time)?.into_iter(),
-            ))
+            Ok(Box::new(matpower::records(&request.path, time)?.into_iter()))
         }
         Format::RtsGmlc => Ok(Box::new(rts_gmlc::records(request)?)),
     }
@@ -116,27 +107,13 @@ struct Producer {
 
 impl Producer {
     fn new(source: &str) -> Self {
-        Self {
-            source: source.into(),
-            sequence: 0,
-        }
+        Self { source: source.into(), sequence: 0 }
     }
 
     /// The next record of the source; `id` is unique within it.
     fn record(&mut self, time: Time, id: Text, data: Data) -> Record {
         self.sequence += 1;
-        let version = Version {
-            time,
-            sequence: self.sequence,
-            source: self.source.clone(),
-            id,
-        };
-        Record {
-            envelope: Envelope {
-                version,
-                correlation_id: None,
-            },
-            data,
-        }
+        let version = Version { time, sequence: self.sequence, source: self.source.clone(), id };
+        Record { envelope: Envelope { version, correlation_id: None }, data }
     }
 }

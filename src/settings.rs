@@ -230,10 +230,8 @@ impl Settings {
     /// # Errors
     /// Where it can't be read, or a key or value is wrong.
     pub fn read(path: &Path, overrides: &[String]) -> Result<Self, SettingsError> {
-        let text = std::fs::read_to_string(path).map_err(|error| SettingsError::Unreadable {
-            path: path.to_owned(),
-            error,
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| SettingsError::Unreadable { path: path.to_owned(), error })?;
         let base = path.parent().map_or_else(PathBuf::new, Path::to_owned);
         Self::parse(&text, path, base, overrides)
     }
@@ -258,9 +256,8 @@ impl Settings {
     ) -> Result<Self, SettingsError> {
         let wrong = |message: String| SettingsError::Wrong { path: path.to_owned(), message };
         let text = quantity::expanded(text).map_err(wrong)?;
-        let mut table: toml::Table = text
-            .parse()
-            .map_err(|error: toml::de::Error| wrong(located(&text, &error)))?;
+        let mut table: toml::Table =
+            text.parse().map_err(|error: toml::de::Error| wrong(located(&text, &error)))?;
         // Once from the text alone, so that errors name its lines.
         toml::from_str::<Self>(&text).map_err(|error| wrong(located(&text, &error)))?;
         for setting in overrides {

@@ -225,7 +225,8 @@ impl State {
                 mw(balance.surplus)
             );
         }
-        let _ = writeln!(out, "\n{:<27} {:<16} {:<16} {:>12} status", "order", "kind", "area", "MW");
+        let _ =
+            writeln!(out, "\n{:<27} {:<16} {:<16} {:>12} status", "order", "kind", "area", "MW");
         for order in &planner.orders {
             let (name, kind, area) = (&order.order, order.kind, &order.area);
             let amount = mw(order.amount);

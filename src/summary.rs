@@ -37,7 +37,13 @@ pub fn summary(outcome: &Outcome, elapsed: Duration, reached: Option<Time>) -> S
         let _ = writeln!(out, "  {kind:<20} {count} orders, {} MW in all", mw(*power));
     }
     let cost: i128 = written.plan_cost;
-    let _ = writeln!(out, "  {:<20} {} plans, {} per h on average", "plans", written.plans, average(cost, written.plans));
+    let _ = writeln!(
+        out,
+        "  {:<20} {} plans, {} per h on average",
+        "plans",
+        written.plans,
+        average(cost, written.plans)
+    );
     let _ = writeln!(out, "  {:<20} {} MW at most at one time", "unmet", mw(written.unmet_max));
     out.push_str(&latency_line(&written.latencies));
     out

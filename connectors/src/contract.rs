@@ -84,11 +84,7 @@ impl Batch {
     #[must_use]
     pub fn new(records_max: usize) -> Self {
         assert!(records_max > 0, "a batch holds at least one record");
-        Self {
-            bytes: Vec::new(),
-            records: Vec::new(),
-            records_max,
-        }
+        Self { bytes: Vec::new(), records: Vec::new(), records_max }
     }
 
     /// Sets how many records the next call may bring.
@@ -112,11 +108,7 @@ impl Batch {
         for part in parts {
             self.bytes.extend_from_slice(part);
         }
-        self.records.push(Slice {
-            position,
-            end: self.bytes.len(),
-            full_length,
-        });
+        self.records.push(Slice { position, end: self.bytes.len(), full_length });
     }
 
     /// The records, each with its position.

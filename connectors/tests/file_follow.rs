@@ -17,25 +17,14 @@ struct Follower {
 }
 
 fn open(folder: &Path, start: u64) -> Result<Follower, FileError> {
-    let options = Options {
-        follow: true,
-        start,
-        ..Options::default()
-    };
+    let options = Options { follow: true, start, ..Options::default() };
     let source = FileSource::open(NamedFile::new("log.jsonl", folder), &options)?;
-    Ok(Follower {
-        source,
-        batch: Batch::new(100),
-    })
+    Ok(Follower { source, batch: Batch::new(100) })
 }
 
 fn append(folder: &Path, text: &str) {
     let path = folder.join("log.jsonl");
-    let mut file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .unwrap();
+    let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
     file.write_all(text.as_bytes()).unwrap();
 }
 
@@ -60,10 +49,7 @@ impl Follower {
     }
 
     fn expect(&mut self, expected: &[(u64, &str)]) {
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|(at, text)| (*at, (*text).into()))
-            .collect();
+        let expected: Vec<_> = expected.iter().map(|(at, text)| (*at, (*text).into())).collect();
         assert_eq!(self.drain(), expected);
     }
 }
@@ -104,16 +90,9 @@ fn a_file_that_was_renamed_is_read_to_its_end_before_the_new_one() {
     append(folder.path(), "one\n");
     let mut follower = open(folder.path(), 0).unwrap();
     follower.expect(&[(0, "one")]);
-    fs::rename(
-        folder.path().join("log.jsonl"),
-        folder.path().join("log.jsonl.1"),
-    )
-    .unwrap();
+    fs::rename(folder.path().join("log.jsonl"), folder.path().join("log.jsonl.1")).unwrap();
     follower.expect(&[]);
-    let mut old = OpenOptions::new()
-        .append(true)
-        .open(folder.path().join("log.jsonl.1"))
-        .unwrap();
+    let mut old = OpenOptions::new().append(true).open(folder.path().join("log.jsonl.1")).unwrap();
     old.write_all(b"two\n").unwrap();
     follower.expect(&[(4, "two")]);
     // The new file is there, but its writer has not come yet.
@@ -137,12 +116,7 @@ fn a_file_that_was_cut_off_is_read_again_from_its_start() {
     let mut follower = open(folder.path(), 0).unwrap();
     follower.expect(&[(0, "one"), (4, "two")]);
     let path = folder.path().join("log.jsonl");
-    OpenOptions::new()
-        .write(true)
-        .open(&path)
-        .unwrap()
-        .set_len(0)
-        .unwrap();
+    OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
     follower.expect(&[(8, "op")]);
     append(folder.path(), "three\n");
     follower.expect(&[(GENERATION_BYTES, "three")]);
@@ -169,27 +143,18 @@ fn reading_goes_on_only_in_the_file_that_was_read_before() {
     append(folder.path(), "one\ntwo\nopen");
     open(folder.path(), 4).unwrap().expect(&[(4, "two")]);
     open(folder.path(), 8).unwrap().expect(&[]);
-    assert!(matches!(
-        open(folder.path(), 99),
-        Err(FileError::TooShort { .. })
-    ));
+    assert!(matches!(open(folder.path(), 99), Err(FileError::TooShort { .. })));
     let mut amid = open(folder.path(), 5).unwrap();
     let mut batch = Batch::new(10);
     assert!(amid.source.read(&mut batch).is_err());
     fs::remove_file(folder.path().join("log.jsonl")).unwrap();
-    assert!(matches!(
-        open(folder.path(), 4),
-        Err(FileError::Missing { .. })
-    ));
+    assert!(matches!(open(folder.path(), 4), Err(FileError::Missing { .. })));
 }
 
 #[test]
 fn a_compressed_file_is_not_followed() {
     let folder = tempfile::tempdir().unwrap();
-    let options = Options {
-        follow: true,
-        ..Options::default()
-    };
+    let options = Options { follow: true, ..Options::default() };
     let error = FileSource::open(NamedFile::new("a.jsonl.gz", folder.path()), &options).err();
     assert!(matches!(error, Some(FileError::FollowCompressed { .. })));
 }
@@ -198,13 +163,7 @@ fn a_compressed_file_is_not_followed() {
 fn a_followed_pipe_outlives_its_writers() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log.jsonl");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&path)
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     let mut follower = open(folder.path(), 0).unwrap();
     follower.expect(&[]);
     fs::write(&path, "one\n").unwrap();

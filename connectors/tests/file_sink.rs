@@ -19,9 +19,8 @@ fn line(kind: &str, number: usize, padding: usize) -> String {
 }
 
 fn tick(number: usize, records: usize, padding: usize) -> String {
-    let plans: String = (0..records)
-        .map(|_| line("dispatch.plan_created", number, padding))
-        .collect();
+    let plans: String =
+        (0..records).map(|_| line("dispatch.plan_created", number, padding)).collect();
     plans + &line("dispatch.tick_closed", number, 0)
 }
 
@@ -32,9 +31,7 @@ fn open(path: &Path, start: Start) -> Result<Opened, FileError> {
 /// Resumes and tells what was kept and what the last tick was.
 fn resumed(path: &Path) -> (String, Option<String>) {
     let opened = open(path, Start::Resume).unwrap();
-    let last = opened
-        .last_tick_closed
-        .map(|text| String::from_utf8(text).unwrap() + "\n");
+    let last = opened.last_tick_closed.map(|text| String::from_utf8(text).unwrap() + "\n");
     (fs::read_to_string(path).unwrap(), last)
 }
 
@@ -49,10 +46,7 @@ fn what_is_appended_is_there_after_commit() {
     sink.append(tick(2, 0, 0).as_bytes()).unwrap();
     sink.commit().unwrap();
     sink.commit().unwrap();
-    assert_eq!(
-        fs::read_to_string(&path).unwrap(),
-        tick(1, 2, 0) + &tick(2, 0, 0)
-    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), tick(1, 2, 0) + &tick(2, 0, 0));
     drop(sink);
     drop(open(&path, Start::Anew).unwrap());
     assert_eq!(fs::read_to_string(&path).unwrap(), "");
@@ -83,10 +77,7 @@ fn writing_goes_on_behind_the_last_tick() {
     let mut sink = open(&path, Start::Resume).unwrap().sink;
     sink.append(tick(2, 1, 0).as_bytes()).unwrap();
     sink.commit().unwrap();
-    assert_eq!(
-        fs::read_to_string(&path).unwrap(),
-        tick(1, 3, 10) + &tick(2, 1, 0)
-    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), tick(1, 3, 10) + &tick(2, 1, 0));
 }
 
 #[test]
@@ -110,11 +101,7 @@ fn zeros_that_a_loss_of_power_left_are_cut_off() {
     let mut holed = next.clone().into_bytes();
     holed[10..150].fill(0);
     holed.truncate(200);
-    for rest in [
-        vec![0; 5000],
-        holed,
-        [&next.as_bytes()[..50], &[0; 100]].concat(),
-    ] {
+    for rest in [vec![0; 5000], holed, [&next.as_bytes()[..50], &[0; 100]].concat()] {
         fs::write(&path, [tick(1, 1, 0).as_bytes(), &rest].concat()).unwrap();
         assert_eq!(resumed(&path).0, tick(1, 1, 0));
     }
@@ -140,10 +127,7 @@ fn a_foreign_file_is_refused_and_left_as_it_is() {
     for content in cases {
         fs::write(&path, &content).unwrap();
         let error = open(&path, Start::Resume).err();
-        assert!(
-            matches!(error, Some(FileError::Foreign { .. })),
-            "{error:?}"
-        );
+        assert!(matches!(error, Some(FileError::Foreign { .. })), "{error:?}");
         assert_eq!(fs::read_to_string(&path).unwrap(), content);
     }
 }
@@ -161,10 +145,7 @@ fn appending_keeps_all_whole_lines() {
         }
     }
     fs::write(&path, "notes").unwrap();
-    assert!(matches!(
-        open(&path, Start::Append),
-        Err(FileError::Foreign { .. })
-    ));
+    assert!(matches!(open(&path, Start::Append), Err(FileError::Foreign { .. })));
     assert_eq!(fs::read_to_string(&path).unwrap(), "notes");
 }
 
@@ -184,13 +165,7 @@ fn one_process_writes_a_file() {
 fn a_pipe_is_only_written_to_and_its_reader_may_leave() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pipe");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&path)
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     let reader = std::thread::spawn({
         let path = path.clone();
         move || {
@@ -207,10 +182,7 @@ fn a_pipe_is_only_written_to_and_its_reader_may_leave() {
     let error = sink.append(b"more\n").unwrap_err();
     assert!(matches!(error, SinkError::ReaderGone { .. }), "{error:?}");
     let error = sink.append(b"more\n").unwrap_err();
-    assert!(matches!(
-        error,
-        SinkError::File(FileError::FailedBefore { .. })
-    ));
+    assert!(matches!(error, SinkError::File(FileError::FailedBefore { .. })));
 }
 
 #[test]
@@ -228,39 +200,24 @@ fn devices_and_standard_output_are_neither_cut_nor_synced() {
 fn a_full_disk_is_told_as_such() {
     let mut sink = open(Path::new("/dev/full"), Start::Anew).unwrap().sink;
     let error = sink.append(b"{}\n").unwrap_err();
-    assert!(
-        matches!(error, SinkError::File(FileError::NoSpace { .. })),
-        "{error:?}"
-    );
-    assert!(
-        error
-            .to_string()
-            .starts_with("no space left for `/dev/full`")
-    );
+    assert!(matches!(error, SinkError::File(FileError::NoSpace { .. })), "{error:?}");
+    assert!(error.to_string().starts_with("no space left for `/dev/full`"));
 }
 
 #[test]
 fn outputs_that_can_not_be_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(matches!(
-        open(folder.path(), Start::Anew),
-        Err(FileError::Folder { .. })
-    ));
+    assert!(matches!(open(folder.path(), Start::Anew), Err(FileError::Folder { .. })));
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
-    assert!(matches!(
-        open(&file.join("below"), Start::Anew),
-        Err(FileError::Refused { .. })
-    ));
+    assert!(matches!(open(&file.join("below"), Start::Anew), Err(FileError::Refused { .. })));
 }
 
 #[test]
 fn ticks_are_read_back_from_the_last_to_the_first() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("orders.jsonl");
-    let text: String = (0..100)
-        .map(|number| tick(number, number % 5, 1000))
-        .collect();
+    let text: String = (0..100).map(|number| tick(number, number % 5, 1000)).collect();
     fs::write(&path, text + "{\"specv").unwrap();
     let mut seen = vec![];
     visit_ticks_from_the_end(&path, |line| {
@@ -268,9 +225,7 @@ fn ticks_are_read_back_from_the_last_to_the_first() {
         seen.len() < 98
     })
     .unwrap();
-    let expected: Vec<_> = (2..100)
-        .rev()
-        .map(|number| line("dispatch.tick_closed", number, 0))
-        .collect();
+    let expected: Vec<_> =
+        (2..100).rev().map(|number| line("dispatch.tick_closed", number, 0)).collect();
     assert_eq!(seen, expected);
 }

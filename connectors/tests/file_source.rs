@@ -18,11 +18,7 @@ fn written(folder: &Path, name: &str, content: &[u8]) -> NamedFile {
 }
 
 fn source(file: &NamedFile, start: u64) -> FileSource {
-    let options = Options {
-        start,
-        record_bytes_max: 100,
-        ..Options::default()
-    };
+    let options = Options { start, record_bytes_max: 100, ..Options::default() };
     FileSource::open(file.clone(), &options).unwrap()
 }
 
@@ -102,9 +98,7 @@ fn an_empty_file_is_finished() {
 #[test]
 fn reading_goes_on_at_every_position_that_it_stopped_at() {
     let folder = tempfile::tempdir().unwrap();
-    let lines: String = (0..40_000)
-        .map(|n| format!("{{\"line\":{n}}}\n\n"))
-        .collect();
+    let lines: String = (0..40_000).map(|n| format!("{{\"line\":{n}}}\n\n")).collect();
     let text = format!("{lines}last without newline");
     let files = [
         written(folder.path(), "a.jsonl", text.as_bytes()),
@@ -150,10 +144,7 @@ fn another_file_than_the_one_read_before_is_refused() {
             assert!(matches!(error, FileError::NoLineThere { position, .. } if position == at));
         }
         let (_, error) = read_all(&mut source(&file, 9), 10);
-        assert!(matches!(
-            file_error(error),
-            FileError::TooShort { position: 9, .. }
-        ));
+        assert!(matches!(file_error(error), FileError::TooShort { position: 9, .. }));
         let (records, error) = read_all(&mut source(&file, 8), 10);
         assert!(records.is_empty() && error.is_none());
     }
@@ -164,22 +155,14 @@ fn a_line_over_the_limit_is_cut_and_its_length_told() {
     let folder = tempfile::tempdir().unwrap();
     let lengths = [99, 100, 101, 102, 5_000, 1_000_000, 3];
     for ending in ["\n", "\r\n"] {
-        let content: String = lengths
-            .iter()
-            .map(|length| format!("{}{ending}", "x".repeat(*length)))
-            .collect();
+        let content: String =
+            lengths.iter().map(|length| format!("{}{ending}", "x".repeat(*length))).collect();
         let blank = format!("{}\n", " ".repeat(400_000));
-        let file = written(
-            folder.path(),
-            "a.jsonl",
-            (content + &blank + "end").as_bytes(),
-        );
+        let file = written(folder.path(), "a.jsonl", (content + &blank + "end").as_bytes());
         let mut source = source(&file, 0);
         let mut batch = Batch::new(100);
         assert_eq!(source.read(&mut batch).unwrap(), Progress::Read);
-        let full: Vec<_> = (0..batch.len())
-            .map(|index| batch.full_length(index))
-            .collect();
+        let full: Vec<_> = (0..batch.len()).map(|index| batch.full_length(index)).collect();
         assert_eq!(full, [99, 100, 101, 102, 5_000, 1_000_000, 3, 3]);
         let kept: Vec<_> = batch.iter().map(|(_, bytes)| bytes.len()).collect();
         assert_eq!(kept, [99, 100, 101, 101, 101, 101, 3, 3]);
@@ -235,11 +218,8 @@ fn compressed_files_of_many_parts_are_read_whole() {
         assert_eq!(source.bytes_total(), Some(content.len() as u64));
         let (records, error) = read_all(&mut source, 10);
         assert!(error.is_none());
-        let expected: Records = vec![
-            (0, b"one".to_vec()),
-            (4, b"two".to_vec()),
-            (8, b"three".to_vec()),
-        ];
+        let expected: Records =
+            vec![(0, b"one".to_vec()), (4, b"two".to_vec()), (8, b"three".to_vec())];
         assert_eq!(records, expected);
         assert_eq!(source.bytes_read(), content.len() as u64);
     }
@@ -251,16 +231,12 @@ fn damaged_compressed_data_fails_behind_its_last_whole_line() {
     let mut state = 1u64;
     let text: String = (0..20_000)
         .map(|n| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             format!("{n} {state:x}\n")
         })
         .collect();
-    for (name, content) in [
-        ("a.gz", gzip(text.as_bytes())),
-        ("a.zst", zstandard(text.as_bytes())),
-    ] {
+    for (name, content) in [("a.gz", gzip(text.as_bytes())), ("a.zst", zstandard(text.as_bytes()))]
+    {
         let mut damaged = content.clone();
         damaged[content.len() / 2..][..64].fill(0xaa);
         let mut trailing = content.clone();
@@ -274,9 +250,7 @@ fn damaged_compressed_data_fails_behind_its_last_whole_line() {
             let file = written(folder.path(), name, &bytes);
             let (records, error) = read_all(&mut source(&file, 0), 1000);
             let error = file_error(error);
-            let FileError::Damaged { path, position, .. } = &error else {
-                panic!("{error:?}")
-            };
+            let FileError::Damaged { path, position, .. } = &error else { panic!("{error:?}") };
             assert_eq!(path, &folder.path().join(name));
             for (at, line) in &records {
                 let at = usize::try_from(*at).unwrap();
@@ -298,30 +272,19 @@ fn damaged_compressed_data_fails_behind_its_last_whole_line() {
 #[test]
 fn what_is_not_compressed_at_all_is_damaged() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, content) in [
-        ("a.gz", &b"{\"plain\":true}\n"[..]),
-        ("a.zst", b"{\"plain\":true}\n"),
-        ("a.gz", b""),
-    ] {
+    for (name, content) in
+        [("a.gz", &b"{\"plain\":true}\n"[..]), ("a.zst", b"{\"plain\":true}\n"), ("a.gz", b"")]
+    {
         let file = written(folder.path(), name, content);
         let (records, error) = read_all(&mut source(&file, 0), 10);
         assert!(records.is_empty());
-        assert!(matches!(
-            file_error(error),
-            FileError::Damaged { position: 0, .. }
-        ));
+        assert!(matches!(file_error(error), FileError::Damaged { position: 0, .. }));
     }
 }
 
 fn fifo(folder: &Path, name: &str) -> PathBuf {
     let path = folder.join(name);
-    assert!(
-        Command::new("mkfifo")
-            .arg(&path)
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     path
 }
 
@@ -337,10 +300,7 @@ fn a_silent_pipe_holds_nobody_up() {
             assert_eq!(source.read(&mut batch).unwrap(), Progress::Waiting);
         }
         assert!(begun.elapsed() < Duration::from_secs(1));
-        assert!(
-            begun.elapsed() > Duration::from_millis(100),
-            "it does not spin"
-        );
+        assert!(begun.elapsed() > Duration::from_millis(100), "it does not spin");
         let mut pipe = fs::OpenOptions::new().write(true).open(path).unwrap();
         let encode = |text: &[u8]| match name {
             "pipe" => text.to_vec(),
@@ -348,8 +308,7 @@ fn a_silent_pipe_holds_nobody_up() {
             _ => zstandard(text),
         };
         for number in 0..3 {
-            pipe.write_all(&encode(format!("line {number}\nopen ").as_bytes()))
-                .unwrap();
+            pipe.write_all(&encode(format!("line {number}\nopen ").as_bytes())).unwrap();
             let mut waits = 0;
             while source.read(&mut batch).unwrap() == Progress::Waiting {
                 waits += 1;
@@ -387,17 +346,10 @@ fn names_and_patterns_find_each_file_once_in_order() {
     std::os::unix::fs::symlink(base.join("a.jsonl"), base.join("link.jsonl")).unwrap();
     let names = |patterns: &[&str]| -> Vec<String> {
         let patterns: Vec<_> = patterns.iter().map(|text| (*text).to_owned()).collect();
-        expand(&patterns, base, false)
-            .unwrap()
-            .into_iter()
-            .map(|file| file.name)
-            .collect()
+        expand(&patterns, base, false).unwrap().into_iter().map(|file| file.name).collect()
     };
     assert_eq!(names(&["*.jsonl"]), ["a.jsonl", "b.jsonl", "d[1].jsonl"]);
-    assert_eq!(
-        names(&["c.txt", "b.jsonl", "*"]),
-        ["c.txt", "b.jsonl", "a.jsonl", "d[1].jsonl"]
-    );
+    assert_eq!(names(&["c.txt", "b.jsonl", "*"]), ["c.txt", "b.jsonl", "a.jsonl", "d[1].jsonl"]);
     assert_eq!(names(&["d[1].jsonl"]), ["d[1].jsonl"]);
     assert_eq!(names(&["-", "-"]), ["-"]);
     let absolute = base.join("b.jsonl").to_str().unwrap().to_owned();
@@ -416,8 +368,5 @@ fn names_that_lead_nowhere_are_told_apart() {
     assert!(matches!(error(".", false), FileError::Folder { .. }));
     assert!(expand(&["a.jsonl".to_owned()], base, true).is_ok());
     let text = error("*.jsonl", false).to_string();
-    assert_eq!(
-        text,
-        "no file matches `*.jsonl`: correct the pattern or put the files there"
-    );
+    assert_eq!(text, "no file matches `*.jsonl`: correct the pattern or put the files there");
 }

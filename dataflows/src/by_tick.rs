@@ -14,10 +14,10 @@ use timely::ExchangeData;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::vec::Broadcast;
-use timely::dataflow::operators::{Capability, Exchange};
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::operators::vec::Broadcast;
+use timely::dataflow::operators::{Capability, Exchange};
 
 /// A maintained view: plain state that is driven tick by tick and needs no dataflow to be tested.
 pub trait View {

@@ -155,9 +155,7 @@ pub struct Offer {
 }
 
 /// What a record says that refers to something unknown.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Referrer {
     /// A bid.
     Bid,
@@ -166,9 +164,7 @@ pub enum Referrer {
 }
 
 /// A line as it is known, for the rules of a sound grid.
-#[derive(
-    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct KnownLine {
     /// Its name.
     pub line: Text,

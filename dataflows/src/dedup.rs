@@ -103,7 +103,14 @@ impl Dedup {
             }
         }
         for (identity, places) in contested {
-            self.settle(tick, identity, places, fresh.get(&identity).copied(), batches, &mut losers);
+            self.settle(
+                tick,
+                identity,
+                places,
+                fresh.get(&identity).copied(),
+                batches,
+                &mut losers,
+            );
         }
         losers
     }
@@ -119,9 +126,11 @@ impl Dedup {
         losers: &mut Lookup<(usize, usize), ()>,
     ) {
         let record = |place: &(usize, usize)| &batches[place.0][place.1].record;
-        let passed_before = if fresh.is_some() { None } else { self.remembered.seen(identity, tick) };
+        let passed_before =
+            if fresh.is_some() { None } else { self.remembered.seen(identity, tick) };
         places.extend(fresh);
-        let winner = places.iter().copied().min_by(|a, b| precedence(record(a)).cmp(&precedence(record(b))));
+        let winner =
+            places.iter().copied().min_by(|a, b| precedence(record(a)).cmp(&precedence(record(b))));
         let Some(winner) = winner else { return };
         let version = &record(&winner).envelope.version;
         let passes = passed_before.is_none_or(|sequence| version.sequence > sequence);

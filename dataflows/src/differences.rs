@@ -48,7 +48,7 @@ pub fn told<'scope, K, V>(
 ) -> StreamVec<'scope, Tick, Change>
 where
     K: ExchangeData + Ord + Clone,
-    V: ExchangeData + Clone,
+    V: ExchangeData + Clone + Ord,
 {
     let scope = rows.inner.scope();
     let by_own_tick: StreamVec<'scope, Tick, (K, V, isize)> =
@@ -75,7 +75,7 @@ struct Net<K, V> {
     tell: fn(K, Option<V>, isize) -> Option<Change>,
 }
 
-impl<K: Ord, V> View for Net<K, V> {
+impl<K: Ord, V: Ord> View for Net<K, V> {
     type Row = ();
     type Change = (K, V, isize);
     type Out = Change;
@@ -87,15 +87,21 @@ impl<K: Ord, V> View for Net<K, V> {
         changes: Batches<(K, V, isize)>,
         out: &mut Vec<Change>,
     ) -> Option<Tick> {
-        let mut net: BTreeMap<K, (Option<V>, isize)> = BTreeMap::new();
+        // A difference and its opposite may come apart: first each value is netted, then each key.
+        let mut values: BTreeMap<(K, V), isize> = BTreeMap::new();
         for (key, value, difference) in changes.into_iter().flatten() {
-            let entry = net.entry(key).or_insert((None, 0));
+            *values.entry((key, value)).or_default() += difference;
+        }
+        let mut keys: BTreeMap<K, (Option<V>, isize)> = BTreeMap::new();
+        for ((key, value), difference) in values.into_iter().filter(|(_, net)| *net != 0) {
+            let entry = keys.entry(key).or_insert((None, 0));
             entry.1 += difference;
             if difference > 0 {
                 entry.0 = Some(value);
             }
         }
-        out.extend(net.into_iter().filter_map(|(key, (value, growth))| (self.tell)(key, value, growth)));
+        let tell = self.tell;
+        out.extend(keys.into_iter().filter_map(|(key, (value, growth))| tell(key, value, growth)));
         None
     }
 }

@@ -84,7 +84,8 @@ impl Interfaces {
             areas.sort_unstable_by_key(|area| area.region);
             groups.entry(areas).or_default().push((line, tie));
         }
-        let total: i128 = groups.values().flatten().map(|(_, tie)| i128::from(tie.capacity.0)).sum();
+        let total: i128 =
+            groups.values().flatten().map(|(_, tie)| i128::from(tie.capacity.0)).sum();
         let mut interfaces = BTreeMap::new();
         for (areas, lines) in groups {
             let [Some(a), Some(b)] = areas.map(|area| self.identities.get(&area)) else { continue };
@@ -111,10 +112,8 @@ impl Interfaces {
 fn joined(lines: &[(&Text, &Tie)]) -> Interface {
     let capacity: i128 = lines.iter().map(|(_, tie)| i128::from(tie.capacity.0)).sum();
     let mean = |weight: fn(&Tie) -> i64| {
-        let sum: i128 = lines
-            .iter()
-            .map(|(_, tie)| i128::from(tie.capacity.0) * i128::from(weight(tie)))
-            .sum();
+        let sum: i128 =
+            lines.iter().map(|(_, tie)| i128::from(tie.capacity.0) * i128::from(weight(tie))).sum();
         i64::try_from((sum + capacity - 1).div_euclid(capacity)).unwrap_or(i64::MAX)
     };
     Interface {

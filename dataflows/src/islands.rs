@@ -10,7 +10,7 @@ mod areas;
 mod lines;
 
 use self::areas::Areas;
-use self::lines::{Lines, LineView};
+use self::lines::{LineView, Lines};
 use crate::by_tick::{Batches, View};
 use crate::change::{AreaKey, Change, KnownLine, Tie};
 use crate::refused::refused;
@@ -145,9 +145,11 @@ impl Islands {
         if drawn.known != known {
             self.note_ends(name, &drawn.known, &known);
             let forms = [(drawn.known.take(), -1), (known.clone(), 1)];
-            out.extend(forms.into_iter().filter_map(|(line, difference)| {
-                Some(Change::Line { line: line?, difference })
-            }));
+            out.extend(
+                forms.into_iter().filter_map(|(line, difference)| {
+                    Some(Change::Line { line: line?, difference })
+                }),
+            );
             drawn.known = known;
         }
         let live = drawn.known.as_ref().filter(|known| {

@@ -85,8 +85,7 @@ pub fn pipeline<'scope>(
     let figures = by_tick("totals", Rc::clone(&totals), no_rows(), of_totals);
 
     let of_interfaces = joined([only(&islands, concerns_interfaces), regions.clone()]);
-    let interfaces =
-        operator("interfaces", Interfaces::default(), no_rows(), of_interfaces);
+    let interfaces = operator("interfaces", Interfaces::default(), no_rows(), of_interfaces);
 
     let record = reliability(collection(facts, fact), rules);
     let reliability = told("reliability", record, |participant: Text, reliability, _| {

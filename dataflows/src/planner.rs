@@ -253,9 +253,8 @@ impl Planner {
             return true;
         }
         let hold = self.rules.dispatch.release_hold;
-        let over = |plan: &&Plan| {
-            plan.under_since.is_some_and(|since| self.tick_end >= since + hold)
-        };
+        let over =
+            |plan: &&Plan| plan.under_since.is_some_and(|since| self.tick_end >= since + hold);
         plans.iter().all(over) && self.can_release(area)
     }
 
@@ -322,7 +321,13 @@ impl Planner {
                 need: self.standing.plans[&plan].shortfall,
                 program_left: capacity - committed.unwrap_or_default() + order.amount,
             };
-            self.activate_bid(&bid, order.amount, &context, Some((name, order.clone())), self.tick_end);
+            self.activate_bid(
+                &bid,
+                order.amount,
+                &context,
+                Some((name, order.clone())),
+                self.tick_end,
+            );
         }
     }
 
@@ -355,9 +360,11 @@ impl Planner {
             .flat_map(|area| self.standing.plans_of(area).map(|(name, _)| name.clone()))
             .collect();
         let shed: Watts = plans.iter().map(|plan| self.shed(plan)).sum();
+        // What only waits for its hold to be over is released by that, not for being dearer than
+        // nothing.
         let due = plans.iter().any(|name| {
             let plan = &self.standing.plans[name];
-            plan.changed && tick_end >= plan.looked_at + every
+            plan.changed && plan.under_since.is_none() && tick_end >= plan.looked_at + every
         });
         if plans.is_empty() || (shed < LEAST && !due) {
             return;
@@ -386,17 +393,25 @@ impl Planner {
         plan.unmet + (short.sum::<Watts>() - plan.over_delivery).max(Watts::ZERO)
     }
 
-    /// Whether a draft is cheaper than what stands by more than the gain asked for.
+    /// Whether a draft is cheaper than what stands by more than the gain asked for, areas aside whose
+    /// need is over.
     fn is_cheaper(&self, draft: &IslandDraft, plans: &[Text], shed: Watts) -> bool {
         let lost_load = i128::from(self.rules.dispatch.lost_load_price.0);
         let mut standing = lost_load * i128::from(shed.0);
-        for name in plans {
-            for order in &self.standing.plans[name].orders {
+        let over: BTreeSet<&Text> = plans
+            .iter()
+            .map(|name| &self.standing.plans[name])
+            .filter(|plan| plan.under_since.is_some())
+            .map(|plan| &plan.area)
+            .collect();
+        let counted = plans.iter().map(|name| &self.standing.plans[name]);
+        for plan in counted.filter(|plan| !over.contains(&plan.area)) {
+            for order in &plan.orders {
                 standing += self.standing_cost(&self.standing.orders[order]);
             }
         }
         let mut fresh = lost_load * i128::from(draft.unmet().0);
-        for area in &draft.areas {
+        for area in draft.areas.iter().filter(|draft| !over.contains(&draft.area)) {
             fresh += area.transfers.iter().map(|transfer| transfer.cost).sum::<i128>();
             for name in &area.held {
                 fresh += self.standing_cost(&self.standing.orders[name]);
@@ -459,7 +474,8 @@ impl Planner {
         let dispatch = &self.rules.dispatch;
         let plans = self.standing.plans.values().flat_map(|plan| {
             let hold = plan.under_since.map(|since| since + dispatch.release_hold);
-            let look = plan.changed.then(|| plan.looked_at + dispatch.replan_every);
+            let looks = plan.changed && plan.under_since.is_none();
+            let look = looks.then(|| plan.looked_at + dispatch.replan_every);
             let held = plan.under_since.and_then(|_| self.held_until(plan));
             [hold, look, held]
         });
@@ -510,7 +526,8 @@ impl View for Planner {
         self.end_homeless();
         let touched = self.grid.take_touched_islands();
         for area in touched.iter().flat_map(|island| self.grid.areas_of_island(island)) {
-            let plans: Vec<Text> = self.standing.plans_of(area).map(|(name, _)| name.clone()).collect();
+            let plans: Vec<Text> =
+                self.standing.plans_of(area).map(|(name, _)| name.clone()).collect();
             for name in plans {
                 if let Some(plan) = self.standing.plans.get_mut(&name) {
                     plan.changed = true;

@@ -13,7 +13,9 @@ pub fn refused(origin: Option<Box<Origin>>, key: &Text, rules: &Rules) -> Option
         source: origin.source,
         offset: origin.offset,
         reason: Reason::Late,
-        detail: format!("late by more than the retention of {retention_s} s, and `{key}` is not held"),
+        detail: format!(
+            "late by more than the retention of {retention_s} s, and `{key}` is not held"
+        ),
         raw: origin.raw,
     }))
 }

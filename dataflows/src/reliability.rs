@@ -4,8 +4,8 @@
 //! `reliability_window` after its time; a revision replaces it. Reliability is Σ delivered /
 //! Σ instructed over what counts, in whole ppm, rounded down, capped at 1.
 
-use differential_dataflow::{AsCollection, VecCollection};
 use differential_dataflow::operators::CountTotal;
+use differential_dataflow::{AsCollection, VecCollection};
 use gridweaver_model::record::Performance;
 use gridweaver_model::{Ppm, Rules, Text, Tick, Time};
 use timely::dataflow::operators::vec::Map;

@@ -20,8 +20,10 @@ pub fn score(price: Price, reliability: Ppm, window: Millis, rules: &Dispatch) -
     let horizon = i128::from(rules.flexibility_horizon.0);
     let flexible = i128::from(window.0).min(horizon);
     let unreliable = MILLION - i128::from(reliability.0);
-    let raise = (MILLION * MILLION + i128::from(rules.reliability_weight) * unreliable, MILLION * MILLION);
-    let lower = (MILLION * horizon - i128::from(rules.flexibility_weight) * flexible, MILLION * horizon);
+    let raise =
+        (MILLION * MILLION + i128::from(rules.reliability_weight) * unreliable, MILLION * MILLION);
+    let lower =
+        (MILLION * horizon - i128::from(rules.flexibility_weight) * flexible, MILLION * horizon);
     let (raise, lower) = (reduced(raise), reduced(lower));
     let price = i128::from(price.0);
     let exact = if price >= 0 {

@@ -28,9 +28,10 @@ pub fn violations<'scope>(
         let detail = format!("both ends are node {}", line.from);
         ((ViolationKind::SelfLoop, line.line), Text::from(detail))
     });
-    let zero_capacity = lines.clone().filter(|line| !line.carries).map(|line| {
-        ((ViolationKind::ZeroCapacity, line.line), Text::from("its capacity is 0 MW"))
-    });
+    let zero_capacity = lines
+        .clone()
+        .filter(|line| !line.carries)
+        .map(|line| ((ViolationKind::ZeroCapacity, line.line), Text::from("its capacity is 0 MW")));
     let live_ends = lines
         .filter(|line| line.in_service && line.carries && line.from != line.to)
         .map(|line| (line.from, line.to))
@@ -43,10 +44,11 @@ pub fn violations<'scope>(
         .map(|node| (node, ()))
         .antijoin(live_ends)
         .map(|(node, ())| ((ViolationKind::IsolatedNode, node), Text::from("no live line")));
-    unknown_node
-        .concatenate([self_loop, zero_capacity, isolated_node])
-        .reduce_named("violations", |_, details, out| {
+    unknown_node.concatenate([self_loop, zero_capacity, isolated_node]).reduce_named(
+        "violations",
+        |_, details, out| {
             let least = details.first().map_or_else(Text::default, |(detail, _)| (*detail).clone());
             out.push((least, 1));
-        })
+        },
+    )
 }

@@ -40,5 +40,4 @@ pub type Text = compact_str::CompactString;
 
 /// A map for look-ups only: hashed with a fixed seed, so that it costs the same in every run, and
 /// never iterated where the order could reach a decision.
-pub type Lookup<K, V> =
-    hashbrown::HashMap<K, V, foldhash::fast::FixedState>;
+pub type Lookup<K, V> = hashbrown::HashMap<K, V, foldhash::fast::FixedState>;

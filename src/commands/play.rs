@@ -47,7 +47,8 @@ pub fn inputs(
     follow: bool,
     settings: &Settings,
 ) -> Result<Vec<Box<dyn Source>>, Failure> {
-    let record_bytes_max = usize::try_from(settings.engine.max_record_bytes.0).unwrap_or(usize::MAX);
+    let record_bytes_max =
+        usize::try_from(settings.engine.max_record_bytes.0).unwrap_or(usize::MAX);
     let options = Options { follow, start: 0, record_bytes_max };
     let files = expand(patterns, base, follow)?;
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
@@ -106,11 +107,8 @@ pub fn play(job: Job, show_progress: bool) -> Result<(Outcome, Duration), Failur
 /// Draws a bar on standard error, if that is a terminal.
 fn draw(watch: &Watch, total: Option<u64>, done: &AtomicBool) {
     let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
-    let template = if total.is_some() {
-        "{bar:30} {percent:>3}% {msg} ETA {eta}"
-    } else {
-        "{spinner} {msg}"
-    };
+    let template =
+        if total.is_some() { "{bar:30} {percent:>3}% {msg} ETA {eta}" } else { "{spinner} {msg}" };
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }

@@ -98,7 +98,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 /// An output that is an input would destroy what is read.
 fn refuse_inputs(output: &Path, inputs: &[String]) -> Result<(), Failure> {
     match inputs.iter().find(|input| is_same_file(Path::new(input), output)) {
-        Some(input) => Err(usage(anyhow!("`{}` is the input `{input}`: write elsewhere", output.display()))),
+        Some(input) => {
+            Err(usage(anyhow!("`{}` is the input `{input}`: write elsewhere", output.display())))
+        }
         None => Ok(()),
     }
 }

@@ -87,7 +87,9 @@ fn bundled(arguments: &Arguments) -> Result<Settings, Failure> {
 
 fn sources(settings: &Settings) -> Result<Vec<Box<dyn gridweaver::connectors::Source>>, Failure> {
     if settings.source.is_empty() {
-        return Err(usage(anyhow!("the configuration names no [[source]]: add one, such as kind = \"file\"")));
+        return Err(usage(anyhow!(
+            "the configuration names no [[source]]: add one, such as kind = \"file\""
+        )));
     }
     let mut sources = Vec::new();
     for source in &settings.source {
@@ -117,6 +119,7 @@ fn output(
 fn tick_of(line: &[u8], path: &str) -> Result<Time, Failure> {
     let record: serde_json::Value = serde_json::from_slice(line)?;
     let time = record.get("time").and_then(|time| Time::parse(time.as_str()?));
-    let broken = || anyhow!("the last dispatch.tick_closed of `{path}` bears no time: move the file away");
+    let broken =
+        || anyhow!("the last dispatch.tick_closed of `{path}` bears no time: move the file away");
     time.ok_or_else(|| Failure::Run(broken()))
 }

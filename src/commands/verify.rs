@@ -37,9 +37,11 @@ type Failed = Rc<RefCell<Option<anyhow::Error>>>;
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let settings = arguments.configured.settings()?;
     let sources = inputs(&arguments.input, Path::new(""), false, &settings)?;
-    let record_bytes_max = usize::try_from(settings.engine.max_record_bytes.0).unwrap_or(usize::MAX);
+    let record_bytes_max =
+        usize::try_from(settings.engine.max_record_bytes.0).unwrap_or(usize::MAX);
     let failed = Failed::default();
-    let reads = sources.into_iter().map(|source| reads(source, record_bytes_max, Rc::clone(&failed)));
+    let reads =
+        sources.into_iter().map(|source| reads(source, record_bytes_max, Rc::clone(&failed)));
     let orders: Box<dyn BufRead> = if arguments.orders.as_os_str() == "-" {
         Box::new(BufReader::new(io::stdin()))
     } else {

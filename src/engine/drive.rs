@@ -5,10 +5,10 @@
 //! source has an end, no capability goes past the last tick that a record was admitted to, so that
 //! nothing is decided past the end of history. A worker sleeps while it has nothing to do.
 
+use super::EngineError;
 use super::Shared;
 use super::observe::{Observed, observe};
 use super::writer::ToWriter;
-use super::EngineError;
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use gridweaver_dataflows::closing::ClosedTick;
 use gridweaver_dataflows::pipeline::{Views, pipeline};
@@ -181,7 +181,8 @@ fn rows<'scope>(
                         else {
                             continue;
                         };
-                        let capability = capability.as_ref().expect("a partition delivers, then ends");
+                        let capability =
+                            capability.as_ref().expect("a partition delivers, then ends");
                         for (tick, mut rows) in rows {
                             let at = capability.delayed(&tick.max(*capability.time()));
                             output.session(&at).give_container(&mut rows);

@@ -76,7 +76,8 @@ impl Gate {
     fn may_read(&self, state: &State, partition: usize) -> bool {
         let own = state.watermarks[partition];
         let least = state.least();
-        if state.letters.records >= self.limits.records || state.letters.bytes >= self.limits.bytes {
+        if state.letters.records >= self.limits.records || state.letters.bytes >= self.limits.bytes
+        {
             return false;
         }
         if own > least.saturating_add(self.limits.skew_max) {

@@ -118,7 +118,8 @@ impl Intake {
             reading.read += 1;
             match decode(line, self.record_bytes_max) {
                 Ok(record) => {
-                    let admitted = self.admit(record, offset, line, partition, reading, &mut sorted);
+                    let admitted =
+                        self.admit(record, offset, line, partition, reading, &mut sorted);
                     let Some((tick, row)) = admitted else { continue };
                     match &mut current {
                         Some((now, rows, bytes)) if *now == tick => {
@@ -137,7 +138,9 @@ impl Intake {
                     let mut detail = refusal.detail;
                     let length = batch.full_length(index);
                     if length > line.len() as u64 {
-                        detail = format!("{detail}; it is {length} bytes long, only its beginning is kept");
+                        detail = format!(
+                            "{detail}; it is {length} bytes long, only its beginning is kept"
+                        );
                     }
                     self.refuse(refusal.reason, detail, offset, line, reading, &mut sorted);
                 }

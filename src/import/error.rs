@@ -86,19 +86,11 @@ pub struct Place {
 impl Place {
     /// A line of a file.
     pub(super) fn new(path: &Path, line: usize) -> Self {
-        Self {
-            path: path.to_owned(),
-            line,
-            table: None,
-            column: None,
-        }
+        Self { path: path.to_owned(), line, table: None, column: None }
     }
 
     pub(super) fn malformed(self, problem: impl Into<String>) -> ImportError {
-        ImportError::Malformed {
-            place: self,
-            problem: problem.into(),
-        }
+        ImportError::Malformed { place: self, problem: problem.into() }
     }
 }
 

@@ -67,10 +67,7 @@ pub fn records(path: &Path, time: Time) -> Result<Vec<Record>, ImportError> {
 /// The file's name without `.gz` and `.m`.
 fn case_name(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let name = name
-        .strip_suffix(".gz")
-        .or(name.strip_suffix(".zst"))
-        .unwrap_or(&name);
+    let name = name.strip_suffix(".gz").or(name.strip_suffix(".zst")).unwrap_or(&name);
     name.strip_suffix(".m").unwrap_or(name).to_owned()
 }
 
@@ -179,10 +176,7 @@ impl Bus {
             longitude: None,
             removed: None,
         };
-        (
-            Text::from(format!("node/{}", self.number)),
-            Data::Node(Box::new(node)),
-        )
+        (Text::from(format!("node/{}", self.number)), Data::Node(Box::new(node)))
     }
 
     fn telemetry(&self) -> (Text, Data) {
@@ -193,10 +187,7 @@ impl Bus {
             available: Some(self.reachable.max(self.generation).min(LIMIT)),
             quality: None,
         };
-        (
-            Text::from(format!("telemetry/{}", self.number)),
-            Data::Telemetry(telemetry),
-        )
+        (Text::from(format!("telemetry/{}", self.number)), Data::Telemetry(telemetry))
     }
 }
 
@@ -213,10 +204,7 @@ impl Branch {
             in_service: Some(self.in_service),
             removed: None,
         };
-        (
-            Text::from(format!("line/{number}")),
-            Data::Line(Box::new(line)),
-        )
+        (Text::from(format!("line/{number}")), Data::Line(Box::new(line)))
     }
 }
 
@@ -234,14 +222,9 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(path: &'a Path, at: usize, table: Option<Table<'a>>) -> Result<Self, ImportError> {
         let name = ["mpc.bus", "mpc.gen", "mpc.branch"][at];
-        debug_assert!(
-            name.ends_with(NAMES[at]),
-            "the tables stand in the order of their names"
-        );
-        let table = table.ok_or_else(|| ImportError::NoTable {
-            path: path.to_owned(),
-            table: name,
-        })?;
+        debug_assert!(name.ends_with(NAMES[at]), "the tables stand in the order of their names");
+        let table =
+            table.ok_or_else(|| ImportError::NoTable { path: path.to_owned(), table: name })?;
         Ok(Self { path, name, table })
     }
 
@@ -249,10 +232,7 @@ impl<'a> Reader<'a> {
         &self,
         mut take: impl FnMut(&Fields<'_>) -> Result<(), ImportError>,
     ) -> Result<(), ImportError> {
-        self.table
-            .rows
-            .iter()
-            .try_for_each(|row| take(&Fields { reader: self, row }))
+        self.table.rows.iter().try_for_each(|row| take(&Fields { reader: self, row }))
     }
 }
 

@@ -21,19 +21,13 @@ const ZSTANDARD_LEVEL: i32 = 9;
 /// # Errors
 /// Where the output can't be written.
 pub fn write(records: impl Iterator<Item = Record>, output: &Path) -> Result<u64, ImportError> {
-    let unwritable = |cause| ImportError::Unwritable {
-        path: output.to_owned(),
-        cause,
-    };
+    let unwritable = |cause| ImportError::Unwritable { path: output.to_owned(), cause };
     if output.as_os_str() == "-" {
         return write_lines(records, &mut BufWriter::new(io::stdout().lock())).map_err(unwritable);
     }
     // A pipe or device can't be renamed to.
     if output.exists() && !output.is_file() {
-        let file = File::options()
-            .write(true)
-            .open(output)
-            .map_err(unwritable)?;
+        let file = File::options().write(true).open(output).map_err(unwritable)?;
         return write_lines(records, &mut BufWriter::new(file)).map_err(unwritable);
     }
     if let Some(folder) = output.parent() {

@@ -92,13 +92,7 @@ impl Forecast {
         // One hour more than is run: the last hour looks at the next.
         let (from, until) = (Time(start.0 - LOOK_BACK.0), end + HOUR);
         let read = |name: &str| {
-            Series::read(
-                folder,
-                &format!("DAY_AHEAD_{name}"),
-                HOUR,
-                Some(from),
-                Some(until),
-            )
+            Series::read(folder, &format!("DAY_AHEAD_{name}"), HOUR, Some(from), Some(until))
         };
         Ok(Self {
             load: loads(system, read)?,
@@ -112,11 +106,7 @@ fn reserves(
     system: &System,
     read: impl Fn(&str) -> Result<Series, ImportError>,
 ) -> Result<Vec<Series>, ImportError> {
-    system
-        .regions
-        .iter()
-        .map(|region| read(&format!("regional_Spin_Up_R{region}")))
-        .collect()
+    system.regions.iter().map(|region| read(&format!("regional_Spin_Up_R{region}"))).collect()
 }
 
 /// The series of all plants.
@@ -127,17 +117,10 @@ fn plants(
     let of_kind = |name: &&str| {
         let series = read(name)?;
         let plant_of = |column: &String| {
-            let found = system
-                .plants
-                .iter()
-                .position(|plant| plant.id == column.as_str());
+            let found = system.plants.iter().position(|plant| plant.id == column.as_str());
             found.ok_or_else(|| series.malformed(format!("the system knows no `{column}`")))
         };
-        let plants = series
-            .columns
-            .iter()
-            .map(plant_of)
-            .collect::<Result<_, _>>()?;
+        let plants = series.columns.iter().map(plant_of).collect::<Result<_, _>>()?;
         Ok(PlantSeries { series, plants })
     };
     NATURE.iter().map(of_kind).collect()
@@ -149,11 +132,7 @@ fn loads(
     read: impl Fn(&str) -> Result<Series, ImportError>,
 ) -> Result<Series, ImportError> {
     let series = read("regional_Load")?;
-    let is_in_order = series
-        .columns
-        .iter()
-        .map(String::as_str)
-        .eq(system.regions.iter());
+    let is_in_order = series.columns.iter().map(String::as_str).eq(system.regions.iter());
     if !is_in_order {
         return Err(series.malformed("its columns are not the regions of the buses"));
     }
@@ -213,17 +192,12 @@ impl History {
     }
 
     fn tell_at(&mut self, time: Time, id: String, data: Data) {
-        self.ready
-            .push_back(self.producer.record(time, id.into(), data));
+        self.ready.push_back(self.producer.record(time, id.into(), data));
     }
 
     /// Tells the incidents that happen before an instant.
     fn tell_incidents(&mut self, before: Time) {
-        while self
-            .incidents
-            .front()
-            .is_some_and(|(time, _, _)| *time < before)
-        {
+        while self.incidents.front().is_some_and(|(time, _, _)| *time < before) {
             let Some((time, id, data)) = self.incidents.pop_front() else {
                 break;
             };
@@ -259,10 +233,7 @@ impl History {
             told.push((format!("line/{}", branch.id), Data::Line(Box::new(line))));
         }
         for program in bids::programs(&self.system) {
-            told.push((
-                format!("program/{}", program.program),
-                Data::Program(Box::new(program)),
-            ));
+            told.push((format!("program/{}", program.program), Data::Program(Box::new(program))));
         }
         for (id, data) in told {
             self.tell(format!("{id}/{}", self.time), data);
@@ -343,17 +314,11 @@ impl History {
         let name = self.system.regions[region].clone();
         let reserve = rounded(reserve.0.into());
         if self.told[region].0 != Some(price) {
-            let data = Data::EnergyPrice(EnergyPrice {
-                region: name.clone(),
-                price,
-            });
+            let data = Data::EnergyPrice(EnergyPrice { region: name.clone(), price });
             self.tell(format!("energy_price/{name}/{}", self.time), data);
         }
         if self.told[region].1 != Some(reserve) {
-            let data = Data::Reserve(Reserve {
-                region: name.clone(),
-                reserve,
-            });
+            let data = Data::Reserve(Reserve { region: name.clone(), reserve });
             self.tell(format!("reserve/{name}/{}", self.time), data);
         }
         self.told[region] = (Some(price), Some(reserve));

@@ -9,10 +9,8 @@ use std::path::Path;
 /// Reads a whole file, decompressed by the ending of its name. Bytes that are no UTF-8 occur in
 /// the comments of old files only, and are replaced.
 pub(super) fn read(path: &Path) -> Result<String, ImportError> {
-    let bytes = read_bytes(path).map_err(|cause| ImportError::Unreadable {
-        path: path.to_owned(),
-        cause,
-    })?;
+    let bytes = read_bytes(path)
+        .map_err(|cause| ImportError::Unreadable { path: path.to_owned(), cause })?;
     Ok(match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
@@ -46,9 +44,7 @@ impl<'a> Number<'a> {
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
         if unsigned.eq_ignore_ascii_case("inf") {
-            return Some(Self::Infinite {
-                is_negative: text.starts_with('-'),
-            });
+            return Some(Self::Infinite { is_negative: text.starts_with('-') });
         }
         if unsigned.eq_ignore_ascii_case("nan") {
             return Some(Self::Undefined);
@@ -91,20 +87,11 @@ mod tests {
             ("1e-3", 1_000),
             ("1.0000005E+0", 1_000_001),
         ] {
-            assert_eq!(
-                Number::parse(text).unwrap().scaled(6, 1_000_000),
-                Ok(watts),
-                "{text}"
-            );
+            assert_eq!(Number::parse(text).unwrap().scaled(6, 1_000_000), Ok(watts), "{text}");
         }
-        assert_eq!(
-            Number::parse("-Inf"),
-            Some(Number::Infinite { is_negative: true })
-        );
+        assert_eq!(Number::parse("-Inf"), Some(Number::Infinite { is_negative: true }));
         assert_eq!(Number::parse("nan"), Some(Number::Undefined));
-        for text in [
-            "", "-", ".", "1/3", "1e", "1d3", "0x1", "1,5", "--1", "NA", "٣",
-        ] {
+        for text in ["", "-", ".", "1/3", "1e", "1d3", "0x1", "1,5", "--1", "NA", "٣"] {
             assert_eq!(Number::parse(text), None, "{text}");
         }
     }

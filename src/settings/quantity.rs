@@ -45,7 +45,9 @@ fn duration(text: &str) -> Result<Millis, String> {
         Some(Millis(i64::from(number) * scale))
     });
     found.ok_or_else(|| {
-        format!("`{text}` is no duration: a whole number and a unit (ms, s, m, h, d), such as \"4s\"")
+        format!(
+            "`{text}` is no duration: a whole number and a unit (ms, s, m, h, d), such as \"4s\""
+        )
     })
 }
 
@@ -130,8 +132,9 @@ pub(super) fn expanded(text: &str) -> Result<String, String> {
         let mut rest = line;
         while let Some((before, after)) = rest.split_once("${") {
             let Some((name, behind)) = after.split_once('}') else { break };
-            let value = std::env::var(name)
-                .map_err(|_| format!("`${{{name}}}`: the environment has no such variable; set it"))?;
+            let value = std::env::var(name).map_err(|_| {
+                format!("`${{{name}}}`: the environment has no such variable; set it")
+            })?;
             out.push_str(before);
             out.push_str(&value);
             rest = behind;
@@ -156,9 +159,8 @@ pub(super) fn set(table: &mut toml::Table, setting: &str) -> Result<(), String> 
     let mut inner = table;
     for part in path {
         let entry = inner.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
-        inner = entry
-            .as_table_mut()
-            .ok_or_else(|| format!("--set {setting}: `{part}` is no table"))?;
+        inner =
+            entry.as_table_mut().ok_or_else(|| format!("--set {setting}: `{part}` is no table"))?;
     }
     inner.insert(last.to_owned(), value);
     Ok(())

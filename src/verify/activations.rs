@@ -26,19 +26,13 @@ fn check_one(
 ) {
     let name = &ordered.bid;
     let (Some(bid), Some(rated)) = (scene.bid(name), scene.rated().get(name)) else {
-        tell(
-            "a bid that is activated exists",
-            format!("there is no bid {name}"),
-        );
+        tell("a bid that is activated exists", format!("there is no bid {name}"));
         return;
     };
     if let Some(why) = rated.barred
         && !is_moved_end(scene, ordered)
     {
-        tell(
-            "a bid that is activated is eligible",
-            format!("bid {name}: {why}"),
-        );
+        tell("a bid that is activated is eligible", format!("bid {name}: {why}"));
     }
     if ordered.participant != bid.participant || ordered.program != bid.program {
         let detail = format!("bid {name} is {}'s, under {}", bid.participant, bid.program);
@@ -50,11 +44,7 @@ fn check_one(
         tell("no bid exceeds its bounds", detail);
     }
     if ordered.price != bid.price || ordered.until != bid.end {
-        let detail = format!(
-            "bid {name} asks {} and ends {}",
-            per_mwh(bid.price),
-            bid.end
-        );
+        let detail = format!("bid {name} asks {} and ends {}", per_mwh(bid.price), bid.end);
         tell("an activation says what its bid says", detail);
     }
     if !starts_when_told(scene, ordered, bid) {
@@ -86,10 +76,7 @@ fn check_one(
 /// Whether an order takes the place of one of the same bid and power: then it may follow a bid's
 /// moved end though the bid is not cleared anew.
 fn is_moved_end(scene: &Scene<'_>, ordered: &DemandResponseActivated) -> bool {
-    let old = ordered
-        .supersedes
-        .as_ref()
-        .and_then(|old| scene.before.get(old));
+    let old = ordered.supersedes.as_ref().and_then(|old| scene.before.get(old));
     old.is_some_and(|old| {
         old.order.amount == ordered.amount
             && old.order.until != Some(ordered.until)
@@ -103,10 +90,7 @@ pub(super) fn is_of_bid(kind: &Kind, name: &str) -> bool {
 
 /// The notice counts from the tick's end; an order that replaces one may keep its start.
 fn starts_when_told(scene: &Scene<'_>, ordered: &DemandResponseActivated, bid: &Bid) -> bool {
-    let old = ordered
-        .supersedes
-        .as_ref()
-        .and_then(|old| scene.before.get(old));
+    let old = ordered.supersedes.as_ref().and_then(|old| scene.before.get(old));
     ordered.start == scene.end + bid.notice.unwrap_or_default()
         || old.is_some_and(|old| old.order.start == ordered.start)
 }

@@ -48,12 +48,7 @@ impl Breaches {
     ) {
         if self.told.len() < TOLD_MAX {
             let (tick, line, detail) = (tick.into(), line.into(), detail.into());
-            self.told.push(Breach {
-                tick,
-                line,
-                rule,
-                detail,
-            });
+            self.told.push(Breach { tick, line, rule, detail });
         } else {
             self.untold += 1;
         }
@@ -62,12 +57,7 @@ impl Breaches {
     pub(super) fn finish(mut self) -> Vec<Breach> {
         if self.untold > 0 {
             let detail = format!("{} more breaches are not shown", self.untold);
-            self.told.push(Breach {
-                tick: None,
-                line: None,
-                rule: "cut off",
-                detail,
-            });
+            self.told.push(Breach { tick: None, line: None, rule: "cut off", detail });
         }
         self.told
     }

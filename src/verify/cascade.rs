@@ -31,10 +31,7 @@ pub(super) fn check(scene: &Scene<'_>, pardons: &Pardons, breaches: &mut Breache
             breaches.tell(scene.end, recorded.line, rule, detail);
         };
         if !cleared.insert(&told.island) {
-            tell(
-                "an island is cleared once a tick",
-                "it is cleared twice".into(),
-            );
+            tell("an island is cleared once a tick", "it is cleared twice".into());
         }
         check_areas(scene, told, &mut tell);
         check_interfaces(scene, told, &mut tell);
@@ -54,52 +51,28 @@ fn was_solved(scene: &Scene<'_>, island: &Text) -> bool {
     let inside = |area: &&Text| scene.island_of(area) == Some(island);
     let new_transfer = scene.records.iter().any(|recorded| {
         matches!(recorded.decision.event, Event::TransferOrdered(_))
-            && recorded
-                .decision
-                .area
-                .as_ref()
-                .is_some_and(|area| inside(&area))
+            && recorded.decision.area.as_ref().is_some_and(|area| inside(&area))
     });
     let left = scene
         .new_plans()
         .filter(|plan| inside(&plan.area))
         .any(|plan| plan.created.shortfall - plan.created.demand_response >= ONE_KILOWATT);
-    let spare = scene
-        .totals
-        .iter()
-        .any(|(area, it)| inside(&area) && it.surplus > Watts::ZERO);
+    let spare = scene.totals.iter().any(|(area, it)| inside(&area) && it.surplus > Watts::ZERO);
     new_transfer || (left && spare && scene.interfaces.keys().any(|(from, _)| inside(&from)))
 }
 
 fn check_areas(scene: &Scene<'_>, told: &CascadeCleared, tell: &mut Tell<'_>) {
     const RULE: &str = "a cascade's areas are the twin's";
-    let inside = scene
-        .shape
-        .areas
-        .iter()
-        .filter(|(_, area)| area.island == told.island);
-    if !told
-        .areas
-        .iter()
-        .map(|row| &row.area)
-        .eq(inside.map(|(name, _)| name))
-    {
-        tell(
-            RULE,
-            "its areas are not all those of the island, by name".into(),
-        );
+    let inside = scene.shape.areas.iter().filter(|(_, area)| area.island == told.island);
+    if !told.areas.iter().map(|row| &row.area).eq(inside.map(|(name, _)| name)) {
+        tell(RULE, "its areas are not all those of the island, by name".into());
         return;
     }
     for row in &told.areas {
         let surplus = scene.totals[&row.area].surplus;
         let price = scene.energy_price(&row.area);
         if row.surplus != surplus || row.energy_price != price {
-            let detail = format!(
-                "{} can send {} at {}",
-                row.area,
-                mw(surplus),
-                per_mwh(price)
-            );
+            let detail = format!("{} can send {} at {}", row.area, mw(surplus), per_mwh(price));
             tell(RULE, detail);
         }
         if row.price.0 < 0 {
@@ -120,11 +93,7 @@ fn check_need(scene: &Scene<'_>, row: &CascadeArea, tell: &mut Tell<'_>) {
         let lacks = scene.totals[&row.area].shortfall;
         let activated = activated(scene, &row.area);
         right.extend([after(lacks, activated.most), after(lacks, activated.least)]);
-        let plans = scene
-            .book
-            .plans
-            .values()
-            .filter(|plan| plan.area == row.area);
+        let plans = scene.book.plans.values().filter(|plan| plan.area == row.area);
         right.extend(plans.map(|it| after(it.created.shortfall, it.created.demand_response)));
         right.push(Watts::ZERO);
     }
@@ -132,25 +101,13 @@ fn check_need(scene: &Scene<'_>, row: &CascadeArea, tell: &mut Tell<'_>) {
         right.push(Watts::ZERO);
     }
     if !right.contains(&row.need) {
-        let detail = format!(
-            "{} needs {}, recorded {}",
-            row.area,
-            mw(right[0]),
-            mw(row.need)
-        );
+        let detail = format!("{} needs {}, recorded {}", row.area, mw(right[0]), mw(row.need));
         tell("a cascade's needs are what demand response leaves", detail);
     }
-    let delivered = sum(scene, &row.area, |kind| {
-        matches!(kind, Kind::Transfer { .. })
-    });
+    let delivered = sum(scene, &row.area, |kind| matches!(kind, Kind::Transfer { .. }));
     let most = right.into_iter().max().unwrap_or_default();
     if delivered > row.need.max(most) {
-        let detail = format!(
-            "{} needs {}, gets {}",
-            row.area,
-            mw(row.need),
-            mw(delivered)
-        );
+        let detail = format!("{} needs {}, gets {}", row.area, mw(row.need), mw(delivered));
         tell("a cascade delivers no more than is needed", detail);
     }
 }
@@ -158,20 +115,10 @@ fn check_need(scene: &Scene<'_>, row: &CascadeArea, tell: &mut Tell<'_>) {
 fn check_interfaces(scene: &Scene<'_>, told: &CascadeCleared, tell: &mut Tell<'_>) {
     const RULE: &str = "a cascade's interfaces are the twin's";
     let inside = |area: &Text| scene.island_of(area) == Some(&told.island);
-    let twin: Vec<_> = scene
-        .interfaces
-        .iter()
-        .filter(|((from, _), _)| inside(from))
-        .collect();
-    let names = told
-        .interfaces
-        .iter()
-        .map(|row| (&row.from_area, &row.to_area));
+    let twin: Vec<_> = scene.interfaces.iter().filter(|((from, _), _)| inside(from)).collect();
+    let names = told.interfaces.iter().map(|row| (&row.from_area, &row.to_area));
     if !names.eq(twin.iter().map(|((from, to), _)| (from, to))) {
-        tell(
-            RULE,
-            "its interfaces are not all those of the island, by name".into(),
-        );
+        tell(RULE, "its interfaces are not all those of the island, by name".into());
         return;
     }
     let flows = flows(scene);
@@ -182,10 +129,7 @@ fn check_interfaces(scene: &Scene<'_>, told: &CascadeCleared, tell: &mut Tell<'_
             let detail = format!("{from} to {to} carries {limit} at a loss of {loss} ppm");
             tell(RULE, detail);
         }
-        let flow = flows
-            .get(&(from.clone(), to.clone()))
-            .copied()
-            .unwrap_or_default();
+        let flow = flows.get(&(from.clone(), to.clone())).copied().unwrap_or_default();
         if row.flow != flow {
             let (told, right) = (mw(row.flow), mw(flow));
             let detail = format!("{from} to {to}: recorded {told}, the orders send {right}");
@@ -245,35 +189,22 @@ fn check_certificate(
     let served = [solution.delivered, need - unmet];
     if !served.contains(&told.served) || told.unmet != unmet {
         let (served, left) = (mw(solution.delivered), mw(unmet));
-        tell(
-            "a cascade's figures are its orders'",
-            format!("{served} are served, {left} left"),
-        );
+        tell("a cascade's figures are its orders'", format!("{served} are served, {left} left"));
     }
     let near =
         |told: i128, right: i128| (told - right).abs() <= COST_TOLERANCE + right.abs() / MILLION;
     if !near(told.cost, solution.cost) {
         let (told, right) = (per_hour(told.cost), per_hour(solution.cost));
-        tell(
-            "a cascade costs what its orders cost",
-            format!("{told}, not {right}"),
-        );
+        tell("a cascade costs what its orders cost", format!("{told}, not {right}"));
     }
     let lost_load = i128::from(scene.rules.dispatch.lost_load_price.0);
     let bound = bound(told, scene, lost_load);
     if !near(told.bound / MILLION, bound / MILLION) {
         let (told, right) = (per_hour(told.bound / MILLION), per_hour(bound / MILLION));
-        tell(
-            "a certificate's bound follows from its prices",
-            format!("{told}, not {right}"),
-        );
+        tell("a certificate's bound follows from its prices", format!("{told}, not {right}"));
     }
     let cost = solution.cost + lost_load * i128::from(unmet.0);
-    let in_need = told
-        .areas
-        .iter()
-        .filter(|row| row.need > Watts::ZERO)
-        .count();
+    let in_need = told.areas.iter().filter(|row| row.need > Watts::ZERO).count();
     let in_need = i128::try_from(in_need).unwrap_or(i128::MAX);
     let slack = (solution.hops + i128::from(ONE_KILOWATT.0) * in_need) * lost_load;
     if !pardoned && cost * MILLION * 1_000 > 1_001 * bound + slack * MILLION * 1_000 {
@@ -285,9 +216,7 @@ fn check_certificate(
 
 /// What an area still lacks with all transfers to it.
 fn left_of(scene: &Scene<'_>, row: &CascadeArea) -> Watts {
-    let delivered = sum(scene, &row.area, |kind| {
-        matches!(kind, Kind::Transfer { .. })
-    });
+    let delivered = sum(scene, &row.area, |kind| matches!(kind, Kind::Transfer { .. }));
     (row.need - delivered).max(Watts::ZERO)
 }
 
@@ -299,10 +228,7 @@ fn bound(told: &CascadeCleared, scene: &Scene<'_>, lost_load: i128) -> i128 {
         let price = i128::from(row.price.0);
         prices.insert(&row.area, price);
         let need = i128::from(row.need.0);
-        let surplus = scene
-            .totals
-            .get(&row.area)
-            .map_or(0, |totals| i128::from(totals.surplus.0));
+        let surplus = scene.totals.get(&row.area).map_or(0, |totals| i128::from(totals.surplus.0));
         let energy = i128::from(scene.energy_price(&row.area).0.max(0));
         bound += MILLION * price * need;
         bound -= MILLION * (price - energy).max(0) * surplus;

@@ -42,11 +42,7 @@ pub(super) fn check(scene: &Scene<'_>, plan: &NewPlan<'_>, tell: &mut Tell<'_>) 
     }
     let clearing = clearing(scene, plan, &orders, fixed.most);
     let chosen = chosen(scene, &clearing, &orders);
-    let with_minimum = clearing
-        .candidates
-        .iter()
-        .filter(|each| each.min > 0)
-        .count();
+    let with_minimum = clearing.candidates.iter().filter(|each| each.min > 0).count();
     let sets = 1usize.checked_shl(u32::try_from(with_minimum).unwrap_or(u32::MAX));
     let steps = sets.and_then(|sets| sets.checked_mul(clearing.candidates.len()));
     if with_minimum <= ENUMERATED_MAX && steps.is_some_and(|steps| steps <= STEPS_MAX) {
@@ -56,12 +52,13 @@ pub(super) fn check(scene: &Scene<'_>, plan: &NewPlan<'_>, tell: &mut Tell<'_>) 
         }
         return;
     }
-    check_gap(plan, &clearing, chosen, &orders, tell);
+    check_gap(scene, plan, &clearing, chosen, &orders, tell);
 }
 
 /// Beyond enumeration: the gap is proven by no less than the fractional bound, and no set that
 /// differs little beats what the gap allows.
 fn check_gap(
+    scene: &Scene<'_>,
     plan: &NewPlan<'_>,
     clearing: &Clearing,
     chosen: Outcome,
@@ -69,7 +66,12 @@ fn check_gap(
     tell: &mut Tell<'_>,
 ) {
     const WHOLE: i128 = 1_000_000_000;
-    let bound = clearing.fractional_bound();
+    // Whatever other areas took of a program, no more than its capacity was left: the least bound.
+    let mut widest = clearing.clone();
+    for (program, left) in &mut widest.left {
+        *left = capacity_of(scene, program);
+    }
+    let bound = widest.fractional_bound();
     let gap = i128::from(plan.created.gap);
     // cost − bound, in parts per 10⁹ of the cost, rounded up.
     if chosen.cost > 0 {
@@ -83,10 +85,7 @@ fn check_gap(
     let near = clearing.best_near(on, STEPS_MAX);
     let allowed = chosen.cost - chosen.cost / WHOLE * gap - chosen.cost % WHOLE * gap / WHOLE;
     if near.cost < allowed - 1 {
-        tell(
-            "a clearing is within its gap of the optimum",
-            compared(chosen, near),
-        );
+        tell("a clearing is within its gap of the optimum", compared(chosen, near));
     }
 }
 
@@ -97,18 +96,9 @@ fn is_of(standing: &Standing, name: &str) -> bool {
 fn compared(chosen: Outcome, best: Outcome) -> String {
     let told = |outcome: Outcome| {
         let (over, total) = (watts(outcome.over), watts(outcome.power));
-        format!(
-            "{} with {} ({} over)",
-            per_hour(outcome.cost),
-            mw(total),
-            mw(over)
-        )
+        format!("{} with {} ({} over)", per_hour(outcome.cost), mw(total), mw(over))
     };
-    format!(
-        "score and lost load come to {}, {} can be had",
-        told(chosen),
-        told(best)
-    )
+    format!("score and lost load come to {}, {} can be had", told(chosen), told(best))
 }
 
 fn watts(value: i128) -> Watts {
@@ -138,54 +128,52 @@ fn clearing(scene: &Scene<'_>, plan: &NewPlan<'_>, orders: &[&Standing], fixed: 
     let mut left = BTreeMap::new();
     for candidate in &candidates {
         let program = &candidate.program;
-        left.entry(program.clone())
-            .or_insert_with(|| left_of(scene, plan.area, program, orders));
+        left.entry(program.clone()).or_insert_with(|| left_of(scene, plan.area, program, orders));
     }
     let need = i128::from((plan.created.shortfall - fixed).0.max(0));
     // What is held beyond the need is over already.
     let over = i128::from((fixed - plan.created.shortfall).0.max(0));
     let lost_load = i128::from(scene.rules.dispatch.lost_load_price.0);
     candidates.sort_by(|a, b| (a.price, &a.bid).cmp(&(b.price, &b.bid)));
-    Clearing {
-        need,
-        over,
-        lost_load,
-        candidates,
-        left,
-    }
+    Clearing { need, over, lost_load, candidates, left }
 }
 
 /// What a program has left for an area: its capacity less what is held there and what it has
 /// committed to other areas. Main areas are cleared first, then by name; where other areas had
-/// orders before this tick too, what they had or have counts, whichever is more, as the contract
+/// orders before this tick too, what each had or has counts, whichever is more, as the contract
 /// does not say which of them were given up first.
 fn left_of(scene: &Scene<'_>, area: &Text, program: &Text, orders: &[&Standing]) -> i128 {
-    let capacity = scene
-        .collections
-        .offers
-        .program(program)
-        .and_then(|it| it.capacity);
-    let of_program = |standing: &&Standing| match &standing.order.kind {
-        Kind::DemandResponse { program: under, .. } => under == program,
-        Kind::Transfer { .. } | Kind::Curtailment => false,
+    let power = |standing: &Standing| match &standing.order.kind {
+        Kind::DemandResponse { program: under, .. } if under == program => {
+            i128::from(standing.order.amount.0)
+        }
+        _ => 0,
     };
-    let power = |standing: &Standing| i128::from(standing.order.amount.0);
-    let held: i128 = orders
-        .iter()
-        .filter(|it| of_program(it) && scene.is_held(it))
-        .map(|it| power(it))
-        .sum();
-    let others = |standing: &&Standing| of_program(standing) && standing.area != *area;
-    let before: i128 = scene.before.values().filter(others).map(power).sum();
-    let now = scene.book.standing.values().filter(others);
-    let now: i128 = if before == 0 {
-        now.filter(|it| cleared_first(scene, &it.area, area))
-            .map(power)
-            .sum()
-    } else {
-        now.map(power).sum()
+    let by_area = |orders: &BTreeMap<Text, Standing>| {
+        let mut sums: BTreeMap<Text, i128> = BTreeMap::new();
+        for standing in orders.values().filter(|it| it.area != *area && power(it) > 0) {
+            *sums.entry(standing.area.clone()).or_default() += power(standing);
+        }
+        sums
     };
-    i128::from(capacity.unwrap_or_default().0) - held - before.max(now)
+    let (before, mut now) = (by_area(scene.before), by_area(&scene.book.standing));
+    if before.is_empty() {
+        now.retain(|other, _| cleared_first(scene, other, area));
+    }
+    for (other, power) in before {
+        let most = now.entry(other).or_default();
+        *most = power.max(*most);
+    }
+    capacity_of(scene, program) - held_power(scene, orders, power) - now.into_values().sum::<i128>()
+}
+
+fn capacity_of(scene: &Scene<'_>, program: &Text) -> i128 {
+    let capacity = scene.collections.offers.program(program).and_then(|it| it.capacity);
+    i128::from(capacity.unwrap_or_default().0)
+}
+
+fn held_power(scene: &Scene<'_>, orders: &[&Standing], power: impl Fn(&Standing) -> i128) -> i128 {
+    orders.iter().filter(|it| scene.is_held(it)).map(|it| power(it)).sum()
 }
 
 fn cleared_first(scene: &Scene<'_>, one: &Text, other: &Text) -> bool {
@@ -199,10 +187,7 @@ fn chosen(scene: &Scene<'_>, clearing: &Clearing, orders: &[&Standing]) -> Outco
         let Kind::DemandResponse { bid, .. } = &standing.order.kind else {
             continue;
         };
-        let score = scene
-            .rated()
-            .get(bid)
-            .map_or(0, |rated| rated.score.0.max(0));
+        let score = scene.rated().get(bid).map_or(0, |rated| rated.score.0.max(0));
         power += i128::from(standing.order.amount.0);
         cost += i128::from(score) * i128::from(standing.order.amount.0);
     }

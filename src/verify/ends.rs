@@ -22,10 +22,7 @@ impl Pardons {
         self.until.retain(|_, until| scene.end <= *until);
         let cancelled: BTreeMap<&Text, EndReason> = cancellations(scene).collect();
         for standing in scene.before.values() {
-            let reasons = standing
-                .finals
-                .iter()
-                .chain(cancelled.get(&standing.order.id));
+            let reasons = standing.finals.iter().chain(cancelled.get(&standing.order.id));
             let failed = reasons.copied().any(is_failure);
             if failed && !matches!(standing.order.kind, Kind::DemandResponse { .. }) {
                 let until = scene.end + scene.rules.dispatch.release_hold + scene.rules.tick;
@@ -48,20 +45,15 @@ impl Pardons {
 }
 
 fn is_failure(reason: EndReason) -> bool {
-    matches!(
-        reason,
-        EndReason::Failed | EndReason::OptedOut | EndReason::NoResponse
-    )
+    matches!(reason, EndReason::Failed | EndReason::OptedOut | EndReason::NoResponse)
 }
 
 fn cancellations<'a>(scene: &Scene<'a>) -> impl Iterator<Item = (&'a Text, EndReason)> {
     let records = scene.records;
-    records
-        .iter()
-        .filter_map(|recorded| match &recorded.decision.event {
-            Event::OrderCancelled(cancelled) => Some((&cancelled.order, cancelled.reason)),
-            _ => None,
-        })
+    records.iter().filter_map(|recorded| match &recorded.decision.event {
+        Event::OrderCancelled(cancelled) => Some((&cancelled.order, cancelled.reason)),
+        _ => None,
+    })
 }
 
 pub(super) fn check(scene: &Scene<'_>, breaches: &mut Breaches) {
@@ -86,12 +78,7 @@ pub(super) fn check(scene: &Scene<'_>, breaches: &mut Breaches) {
                 cancelled.order,
                 cancelled.reason.name()
             );
-            breaches.tell(
-                scene.end,
-                recorded.line,
-                "an order ends for the reason given",
-                detail,
-            );
+            breaches.tell(scene.end, recorded.line, "an order ends for the reason given", detail);
         }
     }
 }
@@ -112,12 +99,9 @@ fn unfounded(scene: &Scene<'_>, standing: &Standing, reason: EndReason) -> Optio
         EndReason::Completed | EndReason::Failed | EndReason::OptedOut => {
             (!standing.finals.contains(&reason)).then_some("nobody answered so")
         }
-        EndReason::NoResponse => scene
-            .rules
-            .dispatch
-            .response_timeout
-            .is_none()
-            .then_some("no answer is waited for"),
+        EndReason::NoResponse => {
+            scene.rules.dispatch.response_timeout.is_none().then_some("no answer is waited for")
+        }
         EndReason::Expired => (!ended).then_some("its bid has not ended"),
         EndReason::Withdrawn => (!taken_back).then_some("its bid was not withdrawn"),
         EndReason::Released

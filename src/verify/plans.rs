@@ -20,10 +20,7 @@ pub(super) fn check(scene: &Scene<'_>, pardons: &Pardons, breaches: &mut Breache
             breaches.tell(scene.end, plan.line, rule, detail);
         };
         if !planned.insert(plan.area) {
-            tell(
-                "an area has one plan",
-                "another was made in the same tick".into(),
-            );
+            tell("an area has one plan", "another was made in the same tick".into());
         }
         check_need(scene, &plan, &mut tell);
         check_figures(scene, &plan, &mut tell);
@@ -86,11 +83,7 @@ pub(super) fn activated(scene: &Scene<'_>, area: &str) -> Range {
 pub(super) fn held(scene: &Scene<'_>, area: &str) -> Range {
     let mut range = Range::default();
     for standing in scene.orders_of(area) {
-        let old = standing
-            .order
-            .supersedes
-            .as_ref()
-            .and_then(|old| scene.before.get(old));
+        let old = standing.order.supersedes.as_ref().and_then(|old| scene.before.get(old));
         if scene.is_held(standing) {
             range.add(standing, false);
         } else if scene.is_new(standing) && old.is_some_and(|old| scene.is_held(old)) {
@@ -112,11 +105,7 @@ fn check_need(scene: &Scene<'_>, plan: &NewPlan<'_>, tell: &mut Tell<'_>) {
     }
     let (told, twin) = (&plan.created.inputs, &scene.totals[plan.area]);
     let mut relief = twin.relief;
-    let of_all = scene
-        .relief_of_all
-        .get(plan.area)
-        .copied()
-        .unwrap_or_default();
+    let of_all = scene.relief_of_all.get(plan.area).copied().unwrap_or_default();
     if told.relief == of_all {
         relief = of_all;
     }
@@ -128,10 +117,7 @@ fn check_need(scene: &Scene<'_>, plan: &NewPlan<'_>, tell: &mut Tell<'_>) {
     let shortfall = lacking.max(twin.declared_shortfall).max(Watts::ZERO);
     if plan.created.shortfall != shortfall {
         let (told, right) = (mw(plan.created.shortfall), mw(shortfall));
-        tell(
-            "a plan is made for its area's shortfall",
-            format!("{told}, the input gives {right}"),
-        );
+        tell("a plan is made for its area's shortfall", format!("{told}, the input gives {right}"));
     }
     let held = held(scene, plan.area);
     if !held.holds(told.held) {
@@ -151,11 +137,7 @@ fn wrong_input(
         ("load", told.load, twin.load),
         ("relief", told.relief, relief),
         ("reserve", told.reserve, twin.reserve),
-        (
-            "declared shortfall",
-            told.declared_shortfall,
-            twin.declared_shortfall,
-        ),
+        ("declared shortfall", told.declared_shortfall, twin.declared_shortfall),
     ]
     .into_iter()
     .find(|(_, told, twin)| told != twin)
@@ -165,41 +147,23 @@ fn check_figures(scene: &Scene<'_>, plan: &NewPlan<'_>, tell: &mut Tell<'_>) {
     let created = plan.created;
     let met = created.demand_response + created.transfer;
     if met + created.unmet != created.shortfall {
-        let detail = format!(
-            "{} met and {} unmet of {}",
-            mw(met),
-            mw(created.unmet),
-            mw(created.shortfall)
-        );
+        let detail =
+            format!("{} met and {} unmet of {}", mw(met), mw(created.unmet), mw(created.shortfall));
         tell("met and unmet are the shortfall", detail);
     }
-    let figures = [
-        created.demand_response,
-        created.over_delivery,
-        created.transfer,
-        created.unmet,
-    ];
+    let figures = [created.demand_response, created.over_delivery, created.transfer, created.unmet];
     let over_early =
         created.over_delivery > Watts::ZERO && created.demand_response != created.shortfall;
     if figures.iter().any(|figure| *figure < Watts::ZERO) || over_early {
-        tell(
-            "a plan's figures fit together",
-            "a figure is negative, or over what is short".into(),
-        );
+        tell("a plan's figures fit together", "a figure is negative, or over what is short".into());
     }
     let told = created.demand_response + created.over_delivery;
     let activated = activated(scene, plan.area);
     if !activated.holds(told) {
-        let detail = format!(
-            "it says {}, its orders activate {}",
-            mw(told),
-            activated.told()
-        );
+        let detail = format!("it says {}, its orders activate {}", mw(told), activated.told());
         tell("a plan's figures are its orders'", detail);
     }
-    let delivered = sum(scene, plan.area, |kind| {
-        matches!(kind, Kind::Transfer { .. })
-    });
+    let delivered = sum(scene, plan.area, |kind| matches!(kind, Kind::Transfer { .. }));
     if delivered != created.transfer {
         let (told, right) = (mw(created.transfer), mw(delivered));
         let detail = format!("it says {told} are transferred, its orders deliver {right}");
@@ -209,29 +173,19 @@ fn check_figures(scene: &Scene<'_>, plan: &NewPlan<'_>, tell: &mut Tell<'_>) {
 
 /// What an area's orders of a kind come to.
 pub(super) fn sum(scene: &Scene<'_>, area: &str, of: impl Fn(&Kind) -> bool) -> Watts {
-    let orders = scene
-        .orders_of(area)
-        .filter(|standing| of(&standing.order.kind));
+    let orders = scene.orders_of(area).filter(|standing| of(&standing.order.kind));
     orders.map(|standing| standing.order.amount).sum()
 }
 
 fn check_unmet(scene: &Scene<'_>, plan: &NewPlan<'_>, pardons: &Pardons, tell: &mut Tell<'_>) {
     let unmet = plan.created.unmet;
-    let due = if unmet >= ONE_KILOWATT {
-        unmet
-    } else {
-        Watts::ZERO
-    };
+    let due = if unmet >= ONE_KILOWATT { unmet } else { Watts::ZERO };
     let shed = sum(scene, plan.area, |kind| *kind == Kind::Curtailment);
     if shed != due && !(shed == Watts::ZERO && pardons.area(plan.area)) {
         let detail = format!("{} stay unmet, {} are curtailed", mw(unmet), mw(shed));
         tell("what is unmet is curtailed", detail);
     }
-    let told = scene
-        .book
-        .plans
-        .get(&plan.created.plan)
-        .map(|it| it.told_unmet);
+    let told = scene.book.plans.get(&plan.created.plan).map(|it| it.told_unmet);
     let told = told.unwrap_or_default();
     let moved = Watts((told.0 - due.0).abs()) > scene.rules.dispatch.deadband;
     if (due == Watts::ZERO) != (told == Watts::ZERO) || moved {
@@ -254,12 +208,7 @@ fn check_unmet_records(scene: &Scene<'_>, breaches: &mut Breaches) {
         });
         if !right || told.met + told.unmet != told.shortfall {
             let detail = format!("plan {} does not leave {} unmet", told.plan, mw(told.unmet));
-            breaches.tell(
-                scene.end,
-                recorded.line,
-                "what is unmet is recorded",
-                detail,
-            );
+            breaches.tell(scene.end, recorded.line, "what is unmet is recorded", detail);
         }
     }
 }
@@ -298,21 +247,13 @@ fn check_cost(scene: &Scene<'_>, plan: &NewPlan<'_>, tell: &mut Tell<'_>) {
     let near = |cost: &i128| (told - transfers - cost).abs() <= COST_TOLERANCE;
     if !activations.iter().any(near) {
         let right = per_hour(transfers + activations[0]);
-        tell(
-            "a plan costs what its orders cost",
-            format!("{}, not {right}", per_hour(told)),
-        );
+        tell("a plan costs what its orders cost", format!("{}, not {right}", per_hour(told)));
     }
 }
 
 /// An area in shortfall without a new plan: one stands, and was made for about as much.
 fn check_standing_plan(scene: &Scene<'_>, area: &Text, shortfall: Watts, breaches: &mut Breaches) {
-    let plans: Vec<_> = scene
-        .book
-        .plans
-        .values()
-        .filter(|plan| plan.area == *area)
-        .collect();
+    let plans: Vec<_> = scene.book.plans.values().filter(|plan| plan.area == *area).collect();
     if plans.is_empty() {
         let detail = format!("{area} lacks {}", mw(shortfall));
         breaches.tell(scene.end, None, "an area in shortfall has a plan", detail);
@@ -324,11 +265,7 @@ fn check_standing_plan(scene: &Scene<'_>, area: &Text, shortfall: Watts, breache
     let of_all = scene.relief_of_all.get(area).copied().unwrap_or_default();
     let sure = of_all == scene.totals[area].relief;
     if sure && shortfall >= deadband && moved > deadband {
-        let detail = format!(
-            "{area} lacks {}, its plan is for {}",
-            mw(shortfall),
-            mw(made_for)
-        );
+        let detail = format!("{area} lacks {}, its plan is for {}", mw(shortfall), mw(made_for));
         breaches.tell(scene.end, None, "a plan follows its area's need", detail);
     }
 }
@@ -350,12 +287,7 @@ fn check_losses(scene: &Scene<'_>, planned: &BTreeSet<&Text>, breaches: &mut Bre
         if !may_stay && totals.is_some_and(|it| it.shortfall >= ONE_KILOWATT) {
             let (area, order) = (&ended.area, &cancelled.order);
             let detail = format!("{area} lacks power, lost order {order} and has no new plan");
-            breaches.tell(
-                scene.end,
-                recorded.line,
-                "where an order ends a plan is made",
-                detail,
-            );
+            breaches.tell(scene.end, recorded.line, "where an order ends a plan is made", detail);
         }
     }
 }

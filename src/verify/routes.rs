@@ -51,13 +51,8 @@ pub(super) struct Hop {
 
 /// The route of an order's lines over its path, as the shape is now.
 pub(super) fn route(path: &[Text], lines: &[LineShare], shape: &Shape) -> Result<Vec<Hop>, String> {
-    let mut hops: Vec<Hop> = path
-        .windows(2)
-        .map(|_| Hop {
-            sent: Watts::ZERO,
-            wires: vec![],
-        })
-        .collect();
+    let mut hops: Vec<Hop> =
+        path.windows(2).map(|_| Hop { sent: Watts::ZERO, wires: vec![] }).collect();
     let mut used = BTreeSet::new();
     for share in lines {
         let Some(line) = shape.lines.get(&share.line) else {
@@ -72,12 +67,7 @@ pub(super) fn route(path: &[Text], lines: &[LineShare], shape: &Shape) -> Result
         let (from, to) = (&shape.area_of[&line.from], &shape.area_of[&line.to]);
         let wire = |from: &Text, to: &Text| {
             let (line, from, to) = (share.line.clone(), from.clone(), to.clone());
-            Wire {
-                line,
-                power: share.power,
-                from,
-                to,
-            }
+            Wire { line, power: share.power, from, to }
         };
         let found = path.windows(2).enumerate().find_map(|(at, hop)| {
             if hop[0] == *from && hop[1] == *to {
@@ -89,10 +79,7 @@ pub(super) fn route(path: &[Text], lines: &[LineShare], shape: &Shape) -> Result
             }
         });
         let Some((at, wire)) = found else {
-            return Err(format!(
-                "line {} joins {from} and {to}, no hop of its path",
-                share.line
-            ));
+            return Err(format!("line {} joins {from} and {to}, no hop of its path", share.line));
         };
         hops[at].sent += share.power;
         hops[at].wires.push(wire);

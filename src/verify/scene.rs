@@ -53,13 +53,7 @@ impl<'a> Scene<'a> {
     /// Every bid, rated at the tick's end.
     pub(super) fn rated(&self) -> &BTreeMap<Text, Rated> {
         self.rated.get_or_init(|| {
-            ladder(
-                self.collections,
-                self.shape,
-                &self.book.out,
-                self.end,
-                self.rules,
-            )
+            ladder(self.collections, self.shape, &self.book.out, self.end, self.rules)
         })
     }
 
@@ -71,12 +65,7 @@ impl<'a> Scene<'a> {
                 return None;
             };
             let (area, region) = (recorded.decision.area.as_ref()?, &recorded.decision.region);
-            Some(NewPlan {
-                line: recorded.line,
-                area,
-                region: region.as_ref(),
-                created,
-            })
+            Some(NewPlan { line: recorded.line, area, region: region.as_ref(), created })
         })
     }
 
@@ -87,10 +76,7 @@ impl<'a> Scene<'a> {
 
     /// The orders that serve an area at the tick's end.
     pub(super) fn orders_of(&self, area: &str) -> impl Iterator<Item = &'a Standing> {
-        self.book
-            .standing
-            .values()
-            .filter(move |standing| standing.area == area)
+        self.book.standing.values().filter(move |standing| standing.area == area)
     }
 
     /// Whether an order was written in this tick.
@@ -99,11 +85,7 @@ impl<'a> Scene<'a> {
     }
 
     pub(super) fn bid(&self, name: &str) -> Option<&'a Bid> {
-        self.collections
-            .offers
-            .bids
-            .get(name)
-            .map(|known| &known.held.value)
+        self.collections.offers.bids.get(name).map(|known| &known.held.value)
     }
 
     /// An area's island.
@@ -140,10 +122,7 @@ impl<'a> Scene<'a> {
         let Kind::DemandResponse { bid, .. } = &standing.order.kind else {
             return false;
         };
-        let min_run = self
-            .bid(bid)
-            .and_then(|bid| bid.min_run)
-            .unwrap_or_default();
+        let min_run = self.bid(bid).and_then(|bid| bid.min_run).unwrap_or_default();
         !self.is_new(standing) && self.end < standing.order.start + min_run
     }
 }

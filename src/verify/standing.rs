@@ -28,11 +28,7 @@ pub(super) fn check(scene: &Scene<'_>, breaches: &mut Breaches) {
 
 /// Why an activation may no longer stand; `None` where it may, or is none.
 fn unfit(scene: &Scene<'_>, standing: &Standing) -> Option<String> {
-    let Kind::DemandResponse {
-        bid: name,
-        program: program_name,
-        price,
-    } = &standing.order.kind
+    let Kind::DemandResponse { bid: name, program: program_name, price } = &standing.order.kind
     else {
         return None;
     };
@@ -47,16 +43,10 @@ fn unfit(scene: &Scene<'_>, standing: &Standing) -> Option<String> {
     let amount = standing.order.amount;
     if amount < bid.min || amount > bid.max {
         let (least, most) = (mw(bid.min), mw(bid.max));
-        return Some(format!(
-            "it stands at {}, bid {name} offers {least} to {most}",
-            mw(amount)
-        ));
+        return Some(format!("it stands at {}, bid {name} offers {least} to {most}", mw(amount)));
     }
     if standing.order.until != Some(bid.end) {
-        return Some(format!(
-            "bid {name} ends {}, not when the order does",
-            bid.end
-        ));
+        return Some(format!("bid {name} ends {}, not when the order does", bid.end));
     }
     if bid.program != *program_name {
         return Some(format!("bid {name} is offered under {}", bid.program));
@@ -64,21 +54,13 @@ fn unfit(scene: &Scene<'_>, standing: &Standing) -> Option<String> {
     let Some(program) = scene.collections.offers.program(program_name) else {
         return Some(format!("program {program_name} does not exist"));
     };
-    if program
-        .max_price
-        .is_some_and(|most| *price > most && bid.price > most)
-    {
-        return Some(format!(
-            "its price is over the limit of program {program_name}"
-        ));
+    if program.max_price.is_some_and(|most| *price > most && bid.price > most) {
+        return Some(format!("its price is over the limit of program {program_name}"));
     }
     let area = area_of(bid, program, scene.shape);
     (area.as_ref() != Some(&standing.area)).then(|| {
         let area = area.unwrap_or_else(|| "no area".into());
-        format!(
-            "bid {name} counts in {area}, the order serves {}",
-            standing.area
-        )
+        format!("bid {name} counts in {area}, the order serves {}", standing.area)
     })
 }
 
@@ -126,22 +108,12 @@ fn check_transfers(scene: &Scene<'_>, breaches: &mut Breaches) {
         let name = format!("order {id} over {}", path.join(" > "));
         let Some(route) = scene.routes.get(id) else {
             // That it has none was told when it was ordered, if not its lines broke since.
-            breaches.tell(
-                scene.end,
-                None,
-                "a path's lines are live",
-                format!("{name}: no route"),
-            );
+            breaches.tell(scene.end, None, "a path's lines are live", format!("{name}: no route"));
             continue;
         };
         match path_now(route, scene.shape) {
             Err(why) => {
-                breaches.tell(
-                    scene.end,
-                    None,
-                    "a path's lines are live",
-                    format!("{name}: {why}"),
-                );
+                breaches.tell(scene.end, None, "a path's lines are live", format!("{name}: {why}"));
             }
             Ok(path) => {
                 if path.last() != Some(&standing.area) {
@@ -174,29 +146,16 @@ impl Loads {
             if *carried > line.capacity {
                 let (carried, limit) = (mw(*carried), mw(line.capacity));
                 let detail = format!("line {name} carries {carried} of {limit}");
-                breaches.tell(
-                    scene.end,
-                    None,
-                    "no line carries more than its limit",
-                    detail,
-                );
+                breaches.tell(scene.end, None, "no line carries more than its limit", detail);
             }
         }
         for (pair, carried) in &self.interfaces {
             let (from, to) = pair;
-            let limit = scene
-                .interfaces
-                .get(pair)
-                .map_or(Watts::ZERO, |it| it.capacity);
+            let limit = scene.interfaces.get(pair).map_or(Watts::ZERO, |it| it.capacity);
             if *carried > limit {
                 let (carried, limit) = (mw(*carried), mw(limit));
                 let detail = format!("{from} to {to} carries {carried} of {limit}");
-                breaches.tell(
-                    scene.end,
-                    None,
-                    "no interface carries more than its limit",
-                    detail,
-                );
+                breaches.tell(scene.end, None, "no interface carries more than its limit", detail);
             }
             let back = self.interfaces.get(&(to.clone(), from.clone()));
             if from < to && *carried > Watts::ZERO && back.is_some_and(|it| *it > Watts::ZERO) {
@@ -205,19 +164,10 @@ impl Loads {
             }
         }
         for (area, sent) in &self.senders {
-            let surplus = scene
-                .totals
-                .get(area)
-                .map(|it| it.surplus)
-                .unwrap_or_default();
+            let surplus = scene.totals.get(area).map(|it| it.surplus).unwrap_or_default();
             if *sent > surplus {
                 let detail = format!("{area} sends {} of {}", mw(*sent), mw(surplus));
-                breaches.tell(
-                    scene.end,
-                    None,
-                    "no area sends more than its surplus",
-                    detail,
-                );
+                breaches.tell(scene.end, None, "no area sends more than its surplus", detail);
             }
         }
     }

@@ -28,10 +28,7 @@ impl Statuses {
             match &row.record.data {
                 Data::Bid(bid) => {
                     self.touched.insert(bid.bid.clone());
-                    self.ends
-                        .entry(bid.end)
-                        .or_default()
-                        .insert(bid.bid.clone());
+                    self.ends.entry(bid.end).or_default().insert(bid.bid.clone());
                 }
                 Data::BidWithdrawn(withdrawn) => {
                     self.touched.insert(withdrawn.bid.clone());
@@ -44,11 +41,7 @@ impl Statuses {
     pub(super) fn check(&mut self, scene: &Scene<'_>, breaches: &mut Breaches) {
         let touched = std::mem::take(&mut self.touched);
         let mut looked_at = touched.clone();
-        while let Some(entry) = self
-            .ends
-            .first_entry()
-            .filter(|entry| *entry.key() <= scene.end)
-        {
+        while let Some(entry) = self.ends.first_entry().filter(|entry| *entry.key() <= scene.end) {
             looked_at.extend(entry.remove());
         }
         for recorded in scene.records {
@@ -89,19 +82,13 @@ fn wrong_status(scene: &Scene<'_>, told: &BidStatus, touched: &BTreeSet<Text>) -
         return (!is_new).then(|| format!("there is no bid {}", told.bid));
     };
     if bid.participant != told.participant || bid.program != told.program {
-        return Some(format!(
-            "bid {} is {}'s, under {}",
-            told.bid, bid.participant, bid.program
-        ));
+        return Some(format!("bid {} is {}'s, under {}", told.bid, bid.participant, bid.program));
     }
     if told.status == BidState::Pending {
         let program = scene.collections.offers.program(&bid.program);
         let most = program.and_then(|program| program.max_price);
         if most.is_some_and(|most| bid.price > most) {
-            return Some(format!(
-                "bid {} is pending, and over its program's limit",
-                told.bid
-            ));
+            return Some(format!("bid {} is pending, and over its program's limit", told.bid));
         }
     }
     None
@@ -126,16 +113,8 @@ fn untold(scene: &Scene<'_>, name: &Text, activated: Option<Watts>) -> Option<St
     let standing = activated.unwrap_or_default();
     if !right {
         let holds = holds.map_or("pending or rejected", BidState::name);
-        return Some(format!(
-            "bid {name} is {holds}, recorded as {}",
-            status.name()
-        ));
+        return Some(format!("bid {name} is {holds}, recorded as {}", status.name()));
     }
-    (*amount != standing).then(|| {
-        format!(
-            "bid {name} stands at {}, recorded as {}",
-            mw(standing),
-            mw(*amount)
-        )
-    })
+    (*amount != standing)
+        .then(|| format!("bid {name} stands at {}, recorded as {}", mw(standing), mw(*amount)))
 }

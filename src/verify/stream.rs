@@ -93,18 +93,10 @@ impl<'a> Stream<'a> {
     /// The next tick's records, up to its `tick_closed` or to where another tick begins.
     pub(super) fn next_tick(&mut self, breaches: &mut Breaches) -> Option<RecordedTick> {
         let end = self.next_end(breaches)?;
-        let mut tick = RecordedTick {
-            end,
-            ..Default::default()
-        };
+        let mut tick = RecordedTick { end, ..Default::default() };
         let (mut digest, mut count) = (Sha256::new(), 0);
         while self.next_end(breaches) == Some(end) && tick.closed.is_none() {
-            let Some(Ahead {
-                line,
-                text,
-                written,
-            }) = self.ahead.take()
-            else {
+            let Some(Ahead { line, text, written }) = self.ahead.take() else {
                 break;
             };
             self.check_envelope(&written, line, breaches);
@@ -144,11 +136,7 @@ impl<'a> Stream<'a> {
             }
             match read(&text) {
                 Ok(written) => {
-                    return Some(Ahead {
-                        line: self.line,
-                        text,
-                        written,
-                    });
+                    return Some(Ahead { line: self.line, text, written });
                 }
                 Err(why) => {
                     // It was numbered all the same; its place among its tick's lines is lost.
@@ -170,24 +158,14 @@ impl<'a> Stream<'a> {
             breaches.tell(end, line, "every record has a subject", "it is empty");
         }
         if end.0.rem_euclid(self.rules.tick.0) != 0 {
-            breaches.tell(
-                end,
-                line,
-                "a record's time is its tick's end",
-                "no tick ends then",
-            );
+            breaches.tell(end, line, "a record's time is its tick's end", "no tick ends then");
         }
         // A tick_closed is not counted: its number is the last record's.
         let counted = matches!(written.body, Body::Decision(_));
         self.sequence += u64::from(counted);
         if written.sequence != self.sequence {
             let detail = format!("sequence {}, expected {}", written.sequence, self.sequence);
-            breaches.tell(
-                end,
-                line,
-                "records are numbered from 1 without a gap",
-                detail,
-            );
+            breaches.tell(end, line, "records are numbered from 1 without a gap", detail);
             self.sequence = written.sequence;
         }
         if let Body::Decision(decision) = &written.body {
@@ -197,21 +175,12 @@ impl<'a> Stream<'a> {
 
     fn check_tick(&self, tick: &RecordedTick, breaches: &mut Breaches) {
         let end = tick.end;
-        let line = tick
-            .records
-            .first()
-            .map(|recorded| recorded.line)
-            .or(tick.closed);
+        let line = tick.records.first().map(|recorded| recorded.line).or(tick.closed);
         if self.last_end.is_some_and(|last| end < last) {
             breaches.tell(end, line, "ticks are in order", "time goes back");
         }
         if self.last_end == Some(end) {
-            breaches.tell(
-                end,
-                line,
-                "a tick is closed once",
-                "records after its tick_closed",
-            );
+            breaches.tell(end, line, "a tick is closed once", "records after its tick_closed");
         }
         if tick.closed.is_none() {
             let detail = "its records are not followed by a tick_closed";
@@ -222,27 +191,15 @@ impl<'a> Stream<'a> {
 
 fn check_plan_and_area(decision: &Decision, written: &Written, line: u64, breaches: &mut Breaches) {
     let event = &decision.event;
-    let tied = event
-        .plan()
-        .is_none_or(|plan| written.correlation_id.as_deref() == Some(plan));
+    let tied = event.plan().is_none_or(|plan| written.correlation_id.as_deref() == Some(plan));
     if !tied && !matches!(event, Event::AuditEntry(_)) {
         let detail = "correlationid is not its plan";
-        breaches.tell(
-            written.time,
-            line,
-            "a plan's records are tied by its id",
-            detail,
-        );
+        breaches.tell(written.time, line, "a plan's records are tied by its id", detail);
     }
     let of_no_area = matches!(event, Event::IslandChanged(_) | Event::CascadeCleared(_));
     if of_no_area && (decision.area.is_some() || decision.region.is_some()) {
         let detail = "area and region are null for islands and cascades";
-        breaches.tell(
-            written.time,
-            line,
-            "a record names its region and area",
-            detail,
-        );
+        breaches.tell(written.time, line, "a record names its region and area", detail);
     }
 }
 
@@ -264,12 +221,7 @@ fn check_place(
             before.type_name(),
             before.subject()
         );
-        breaches.tell(
-            end,
-            line,
-            "records of a tick go by type, subject, plan and kind",
-            detail,
-        );
+        breaches.tell(end, line, "records of a tick go by type, subject, plan and kind", detail);
     }
 }
 

@@ -26,22 +26,10 @@ fn input() -> Vec<String> {
     vec![
         line("grid.node", r#""node":"a","region":"A""#),
         line("grid.node", r#""node":"b","region":"B""#),
-        line(
-            "grid.line",
-            r#""line":"l","from":"a","to":"b","capacity_mw":20,"loss":0.02"#,
-        ),
-        line(
-            "grid.telemetry",
-            r#""node":"a","generation_mw":50,"load_mw":60"#,
-        ),
-        line(
-            "grid.telemetry",
-            r#""node":"b","generation_mw":50,"load_mw":45"#,
-        ),
-        line(
-            "dr.program",
-            r#""program":"p","region":"A","capacity_mw":7"#,
-        ),
+        line("grid.line", r#""line":"l","from":"a","to":"b","capacity_mw":20,"loss":0.02"#),
+        line("grid.telemetry", r#""node":"a","generation_mw":50,"load_mw":60"#),
+        line("grid.telemetry", r#""node":"b","generation_mw":50,"load_mw":45"#),
+        line("dr.program", r#""program":"p","region":"A","capacity_mw":7"#),
         line("dr.bid", &bid("x", 50, 4)),
         line("dr.bid", &bid("y", 20_000, 9)),
     ]
@@ -123,10 +111,7 @@ fn cascade() -> CascadeCleared {
     };
     CascadeCleared {
         island: "a".into(),
-        areas: vec![
-            row("A", 6.0, 0.0, 10_000_000),
-            row("B", 0.0, 5.0, 9_800_000),
-        ],
+        areas: vec![row("A", 6.0, 0.0, 10_000_000), row("B", 0.0, 5.0, 9_800_000)],
         interfaces: vec![interface("A", "B", 0.0), interface("B", "A", 5.0)],
         served: mw(4.9),
         unmet: mw(1.1),
@@ -188,10 +173,7 @@ fn transfer() -> TransferOrdered {
         plan: "plan".into(),
         order: "o2".into(),
         path: vec!["B".into(), "A".into()],
-        lines: vec![LineShare {
-            line: "l".into(),
-            power: mw(5.0),
-        }],
+        lines: vec![LineShare { line: "l".into(), power: mw(5.0) }],
         sent: mw(5.0),
         delivered: mw(4.9),
         cost: 250_000_000_000,
@@ -214,11 +196,7 @@ fn stream(decisions: &[Decision]) -> Vec<Vec<u8>> {
         lines.push(line);
     }
     let records = u64::try_from(decisions.len()).unwrap();
-    let digest = digest
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digest = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     let closed = TickClosed {
         sink: "orders.jsonl".into(),
         tick: END,
@@ -247,10 +225,7 @@ fn expect(rule: &str, change: impl Fn(&mut Event)) {
         change(&mut decision.event);
     }
     let found = breaches(&input(), stream(&decisions));
-    assert!(
-        found.iter().any(|breach| breach.rule == rule),
-        "{rule}: {found:?}"
-    );
+    assert!(found.iter().any(|breach| breach.rule == rule), "{rule}: {found:?}");
 }
 
 #[test]
@@ -318,15 +293,10 @@ fn what_breaks_later_without_a_record_is_told() {
     let mut input = input();
     let later = r#""type":"grid.line_status","time":"1970-01-01T00:00:05Z""#;
     let data = r#""data":{"line":"l","in_service":false}"#;
-    input.push(format!(
-        r#"{{"specversion":"1.0","id":"z","source":"s",{later},{data}}}"#
-    ));
+    input.push(format!(r#"{{"specversion":"1.0","id":"z","source":"s",{later},{data}}}"#));
     let found = breaches(&input, stream(&decisions()));
     let told = |rule: &str| found.iter().any(|breach| breach.rule == rule);
-    assert!(
-        told("a path's lines are live") && told("every tick is closed"),
-        "{found:?}"
-    );
+    assert!(told("a path's lines are live") && told("every tick is closed"), "{found:?}");
 }
 
 #[test]
@@ -339,18 +309,10 @@ fn a_shortfall_without_a_plan_is_told() {
 
 #[test]
 fn foreign_and_broken_lines_are_told_by_number_and_never_panic() {
-    for text in [
-        &b"{\"a\":"[..],
-        b"\xff\xfe",
-        b"[]",
-        b"{\"specversion\":\"1.0\"}",
-    ] {
+    for text in [&b"{\"a\":"[..], b"\xff\xfe", b"[]", b"{\"specversion\":\"1.0\"}"] {
         let mut lines = stream(&decisions());
         lines.insert(2, text.to_vec());
         let found = breaches(&input(), lines);
-        assert!(
-            found.iter().any(|breach| breach.line == Some(3)),
-            "{found:?}"
-        );
+        assert!(found.iter().any(|breach| breach.line == Some(3)), "{found:?}");
     }
 }

@@ -9,10 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn check(scene: &Scene<'_>, breaches: &mut Breaches) {
     let said = scene.records.iter().any(|recorded| {
-        matches!(
-            recorded.decision.event,
-            Event::IslandChanged(_) | Event::Violation(_)
-        )
+        matches!(recorded.decision.event, Event::IslandChanged(_) | Event::Violation(_))
     });
     if !said && std::ptr::eq(scene.shape_before, scene.shape) {
         return;
@@ -57,16 +54,10 @@ fn wrong_island(told: &IslandChanged, before: &Shape, now: &Shape) -> Option<Str
     };
     let count = u64::try_from(island.nodes.len()).unwrap_or(u64::MAX);
     if told.nodes != count {
-        return Some(format!(
-            "island {name} has {count} nodes, {} recorded",
-            told.nodes
-        ));
+        return Some(format!("island {name} has {count} nodes, {} recorded", told.nodes));
     }
     if !told.regions.iter().eq(&island.regions) {
-        return Some(format!(
-            "the regions of island {name} are {:?}",
-            island.regions
-        ));
+        return Some(format!("the regions of island {name} are {:?}", island.regions));
     }
     let came_from: BTreeSet<&Text> = island
         .nodes
@@ -90,17 +81,8 @@ fn check_violations(scene: &Scene<'_>, breaches: &mut Breaches) {
         };
         if changed.remove(&(told.kind, told.subject.clone())) != Some(told.cleared) {
             let (kind, subject) = (told.kind.name(), &told.subject);
-            let what = if told.cleared {
-                "did not end"
-            } else {
-                "did not begin"
-            };
-            breaches.tell(
-                scene.end,
-                recorded.line,
-                RULE,
-                format!("{kind} of {subject} {what}"),
-            );
+            let what = if told.cleared { "did not end" } else { "did not begin" };
+            breaches.tell(scene.end, recorded.line, RULE, format!("{kind} of {subject} {what}"));
         }
     }
     for ((kind, subject), cleared) in changed {

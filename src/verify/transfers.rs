@@ -30,10 +30,7 @@ pub(super) fn check(scene: &Scene<'_>, breaches: &mut Breaches) {
 /// What an order supersedes stood, and was of the same kind: of the same bid, or a transfer or
 /// curtailment too.
 fn check_replaced(scene: &Scene<'_>, order: &Order, tell: &mut Tell<'_>) {
-    let old = order
-        .supersedes
-        .as_ref()
-        .and_then(|old| scene.before.get(old));
+    let old = order.supersedes.as_ref().and_then(|old| scene.before.get(old));
     let Some(old) = old else { return };
     let same = match (&old.order.kind, &order.kind) {
         (kind, Kind::DemandResponse { bid, .. }) => is_of_bid(kind, bid),
@@ -43,10 +40,7 @@ fn check_replaced(scene: &Scene<'_>, order: &Order, tell: &mut Tell<'_>) {
         _ => false,
     };
     if !same {
-        let detail = format!(
-            "order {} replaces {} of another kind",
-            order.id, old.order.id
-        );
+        let detail = format!("order {} replaces {} of another kind", order.id, old.order.id);
         tell("an order supersedes one of its kind", detail);
     }
 }
@@ -68,20 +62,14 @@ fn check_path(
 ) {
     let name = ordered.path.join(" > ");
     if ordered.path.last() != decision.area.as_ref() {
-        tell(
-            "a transfer is the receiver's",
-            format!("{name} is recorded for another area"),
-        );
+        tell("a transfer is the receiver's", format!("{name} is recorded for another area"));
     }
     let distinct: BTreeSet<&Text> = ordered.path.iter().collect();
     if distinct.len() != ordered.path.len() {
         tell("a path exists", format!("{name} passes an area twice"));
     }
     let Some(sends) = hop_sends(scene, ordered) else {
-        tell(
-            "a path exists",
-            format!("{name}: two areas of it are not joined by a live line"),
-        );
+        tell("a path exists", format!("{name}: two areas of it are not joined by a live line"));
         return;
     };
     let delivered = sends.last().copied().unwrap_or_default();
@@ -91,10 +79,7 @@ fn check_path(
         tell("delivered is sent less each hop's loss", detail);
     }
     match route(&ordered.path, &ordered.lines, scene.shape) {
-        Err(why) => tell(
-            "a path's lines are live and join its areas",
-            format!("{name}: {why}"),
-        ),
+        Err(why) => tell("a path's lines are live and join its areas", format!("{name}: {why}")),
         Ok(hops) => {
             for ((hop, sent), pair) in hops.iter().zip(&sends).zip(ordered.path.windows(2)) {
                 if hop.sent != *sent {
@@ -136,10 +121,7 @@ fn check_shares(
     let Some(lines) = scene.joins.get(&(pair[0].clone(), pair[1].clone())) else {
         return;
     };
-    let whole: i128 = lines
-        .iter()
-        .map(|(_, capacity)| i128::from(capacity.0))
-        .sum();
+    let whole: i128 = lines.iter().map(|(_, capacity)| i128::from(capacity.0)).sum();
     for (name, capacity) in lines {
         let share = i128::from(sent.0) * i128::from(capacity.0) / whole;
         let wire = hop.wires.iter().find(|wire| wire.line == *name);
@@ -162,11 +144,7 @@ fn check_inputs(
     let Some(sender) = ordered.path.first() else {
         return;
     };
-    let surplus = scene
-        .totals
-        .get(sender)
-        .map(|totals| totals.surplus)
-        .unwrap_or_default();
+    let surplus = scene.totals.get(sender).map(|totals| totals.surplus).unwrap_or_default();
     let price = scene.energy_price(sender);
     if ordered.surplus != surplus || ordered.energy_price != price {
         let detail = format!("{name}: {sender} has {} at {}", mw(surplus), per_mwh(price));

@@ -73,18 +73,10 @@ impl<'a> Checker<'a> {
                 continue;
             }
             // Past the last input nothing closes, and so nothing more comes due.
-            let due = self
-                .due
-                .first()
-                .copied()
-                .filter(|due| *due < next && input_tick.is_some());
+            let due = self.due.first().copied().filter(|due| *due < next && input_tick.is_some());
             let tick = due.unwrap_or(next);
             self.due = self.due.split_off(&tick.saturating_add(1));
-            let rows = if input_tick == Some(tick) {
-                input.take()
-            } else {
-                None
-            };
+            let rows = if input_tick == Some(tick) { input.take() } else { None };
             if rows.is_some() {
                 input = self.walk.next_tick();
             }
@@ -111,27 +103,16 @@ impl<'a> Checker<'a> {
         match recorded {
             None if has_rows => {
                 let detail = "records were admitted to it and no tick_closed was written";
-                self.breaches
-                    .tell(end, None, "every tick is closed", detail);
+                self.breaches.tell(end, None, "every tick is closed", detail);
             }
             Some(recorded) if past_history => {
                 let detail = "no record was admitted to it or to a later one";
-                let line = recorded
-                    .records
-                    .first()
-                    .map(|first| first.line)
-                    .or(recorded.closed);
-                self.breaches.tell(
-                    end,
-                    line,
-                    "nothing is decided past the end of history",
-                    detail,
-                );
+                let line = recorded.records.first().map(|first| first.line).or(recorded.closed);
+                self.breaches.tell(end, line, "nothing is decided past the end of history", detail);
             }
             Some(recorded) if !has_rows && recorded.records.is_empty() => {
                 let detail = "no record was admitted to it or written in it";
-                self.breaches
-                    .tell(end, recorded.closed, "only such a tick is closed", detail);
+                self.breaches.tell(end, recorded.closed, "only such a tick is closed", detail);
             }
             _ => {}
         }
@@ -214,8 +195,7 @@ impl<'a> Checker<'a> {
             })
             .collect();
         let relief = |counting: &dyn Fn(&Standing) -> bool| {
-            self.book
-                .relief(collections, &self.shape, end, &self.rules, counting)
+            self.book.relief(collections, &self.shape, end, &self.rules, counting)
         };
         let seen = relief(&|standing| !had_to_end.contains(&standing.order.id));
         let totals = totals(collections, &self.shape, &seen, end, &self.rules);
@@ -226,13 +206,10 @@ impl<'a> Checker<'a> {
         if records.is_empty() {
             return;
         }
-        let decisions: Vec<Decision> = records
-            .iter()
-            .map(|recorded| recorded.decision.clone())
-            .collect();
+        let decisions: Vec<Decision> =
+            records.iter().map(|recorded| recorded.decision.clone()).collect();
         for wrong in self.book.project(end, &decisions) {
-            self.breaches
-                .tell(end, None, "an order ends once and is written once", wrong);
+            self.breaches.tell(end, None, "an order ends once and is written once", wrong);
         }
         for decision in &decisions {
             match &decision.event {
@@ -251,9 +228,7 @@ impl<'a> Checker<'a> {
         }
         let standing = &self.book.standing;
         self.routes.retain(|order, _| {
-            standing
-                .get(order)
-                .is_some_and(|it| matches!(it.order.kind, Kind::Transfer { .. }))
+            standing.get(order).is_some_and(|it| matches!(it.order.kind, Kind::Transfer { .. }))
         });
     }
 
@@ -270,9 +245,6 @@ impl<'a> Checker<'a> {
             }
             _ => vec![],
         };
-        self.due.extend(
-            at.into_iter()
-                .map(|time| rules.first_ending_at_or_after(time)),
-        );
+        self.due.extend(at.into_iter().map(|time| rules.first_ending_at_or_after(time)));
     }
 }

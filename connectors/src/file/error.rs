@@ -145,11 +145,7 @@ impl FileError {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 Self::NoSpace { path, cause }
             }
-            _ => Self::Refused {
-                action,
-                path,
-                cause,
-            },
+            _ => Self::Refused { action, path, cause },
         }
     }
 }

@@ -49,25 +49,14 @@ impl Followed {
         if let Some(file) = &mut file {
             let metadata = file.metadata().map_err(refused)?;
             if metadata.is_dir() {
-                return Err(FileError::Folder {
-                    path: path.to_owned(),
-                });
+                return Err(FileError::Folder { path: path.to_owned() });
             }
             if metadata.len() < offset {
-                return Err(FileError::TooShort {
-                    path: path.to_owned(),
-                    position: offset,
-                });
+                return Err(FileError::TooShort { path: path.to_owned(), position: offset });
             }
             file.seek(SeekFrom::Start(offset)).map_err(refused)?;
         }
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            offset,
-            is_drained: false,
-            count,
-        })
+        Ok(Self { path: path.to_owned(), file, offset, is_drained: false, count })
     }
 
     fn read_on(&mut self, block: &mut [u8]) -> io::Result<usize> {
@@ -98,11 +87,7 @@ impl Followed {
             Err(error) => return Err(error),
         };
         let Some(file) = &self.file else {
-            return Ok(if there.is_some() {
-                Found::First
-            } else {
-                Found::NothingNew
-            });
+            return Ok(if there.is_some() { Found::First } else { Found::NothingNew });
         };
         let ours = file.metadata()?;
         if ours.len() < self.offset {
@@ -136,11 +121,7 @@ impl Followed {
             Found::First => {
                 if self.reopen()? {
                     let bytes = self.read_on(block)?;
-                    return Ok(if bytes > 0 {
-                        Chunk::Bytes(bytes)
-                    } else {
-                        Chunk::Nothing
-                    });
+                    return Ok(if bytes > 0 { Chunk::Bytes(bytes) } else { Chunk::Nothing });
                 }
                 Ok(Chunk::Nothing)
             }
@@ -158,11 +139,7 @@ impl Followed {
                 if bytes > 0 {
                     return Ok(Chunk::Bytes(bytes));
                 }
-                Ok(if self.reopen()? {
-                    Chunk::Replaced
-                } else {
-                    Chunk::Nothing
-                })
+                Ok(if self.reopen()? { Chunk::Replaced } else { Chunk::Nothing })
             }
         }
     }
@@ -181,11 +158,7 @@ impl Input for Followed {
             std::thread::sleep(POLL);
         }
         let bytes = self.read_on(block)?;
-        let chunk = if bytes > 0 {
-            Chunk::Bytes(bytes)
-        } else {
-            self.at_the_end(block)?
-        };
+        let chunk = if bytes > 0 { Chunk::Bytes(bytes) } else { self.at_the_end(block)? };
         self.is_drained = chunk == Chunk::Nothing;
         Ok(chunk)
     }

@@ -88,18 +88,12 @@ pub(super) fn open(file: &NamedFile, start: u64, count: &Count) -> Result<Opened
     if is_piped(file)? {
         let pipe = Pipe::open(file, false, count.clone());
         let input = decompressed(pipe, compression).map_err(refused)?;
-        return Ok(Opened {
-            input,
-            position: 0,
-            bytes_total: None,
-        });
+        return Ok(Opened { input, position: 0, bytes_total: None });
     }
     let mut plain = File::open(&file.path).map_err(refused)?;
     let metadata = plain.metadata().map_err(refused)?;
     if metadata.is_dir() {
-        return Err(FileError::Folder {
-            path: file.path.clone(),
-        });
+        return Err(FileError::Folder { path: file.path.clone() });
     }
     let position = match compression {
         Compression::None => start.saturating_sub(1),
@@ -107,16 +101,9 @@ pub(super) fn open(file: &NamedFile, start: u64, count: &Count) -> Result<Opened
     };
     plain.seek(SeekFrom::Start(position)).map_err(refused)?;
     count.add(usize::try_from(position).unwrap_or(usize::MAX));
-    let counted = Counted {
-        inner: plain,
-        count: count.clone(),
-    };
+    let counted = Counted { inner: plain, count: count.clone() };
     let input = decompressed(counted, compression).map_err(refused)?;
-    Ok(Opened {
-        input,
-        position,
-        bytes_total: Some(metadata.len()),
-    })
+    Ok(Opened { input, position, bytes_total: Some(metadata.len()) })
 }
 
 /// Whether the file is standard input, a FIFO or a device: read once, in one direction.
@@ -190,13 +177,7 @@ impl Pipe {
         let (sender, chunks) = sync_channel(PIPE_CHUNKS);
         let path = (!file.is_standard_input()).then(|| file.path.clone());
         std::thread::spawn(move || pump(path, follow, &sender));
-        Self {
-            chunks,
-            chunk: Vec::new(),
-            used: 0,
-            is_drained: false,
-            count,
-        }
+        Self { chunks, chunk: Vec::new(), used: 0, is_drained: false, count }
     }
 
     pub(super) fn into_input(self) -> Box<dyn Input> {

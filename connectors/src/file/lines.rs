@@ -62,10 +62,7 @@ impl Lines {
 
     /// Where the next block is to be put. Only once the one before is used up.
     pub(super) fn block(&mut self) -> &mut [u8] {
-        assert!(
-            self.is_used_up(),
-            "a block is used up before the next one is read"
-        );
+        assert!(self.is_used_up(), "a block is used up before the next one is read");
         &mut self.block
     }
 
@@ -81,13 +78,8 @@ impl Lines {
 
     /// Passes over up to `count` bytes of the block; returns the last of them.
     pub(super) fn skip(&mut self, count: u64) -> u8 {
-        assert!(
-            count > 0 && !self.is_used_up(),
-            "there is something to pass over"
-        );
-        let skipped = usize::try_from(count)
-            .unwrap_or(usize::MAX)
-            .min(self.end - self.start);
+        assert!(count > 0 && !self.is_used_up(), "there is something to pass over");
+        let skipped = usize::try_from(count).unwrap_or(usize::MAX).min(self.end - self.start);
         self.start += skipped;
         self.position += skipped as u64;
         self.block[self.start - 1]
@@ -128,16 +120,11 @@ impl Lines {
 
 impl OpenLine {
     fn new() -> Self {
-        Self {
-            skipped_only_blanks: true,
-            ..Self::default()
-        }
+        Self { skipped_only_blanks: true, ..Self::default() }
     }
 
     fn extend(&mut self, more: &[u8], record_bytes_max: usize) {
-        let room = record_bytes_max
-            .saturating_add(1)
-            .saturating_sub(self.kept.len());
+        let room = record_bytes_max.saturating_add(1).saturating_sub(self.kept.len());
         let (kept, skipped) = more.split_at(room.min(more.len()));
         self.kept.extend_from_slice(kept);
         self.skipped_only_blanks =
@@ -151,9 +138,7 @@ impl OpenLine {
     /// Hands the line over and begins a new one.
     fn close(&mut self, batch: &mut Batch, position: u64) {
         let full_length = self.length - u64::from(self.ends_in_return);
-        let kept = usize::try_from(full_length)
-            .unwrap_or(usize::MAX)
-            .min(self.kept.len());
+        let kept = usize::try_from(full_length).unwrap_or(usize::MAX).min(self.kept.len());
         let is_blank = self.skipped_only_blanks && self.kept.iter().all(u8::is_ascii_whitespace);
         if !is_blank {
             batch.push(position, &[&self.kept[..kept]], full_length);
@@ -164,10 +149,7 @@ impl OpenLine {
             memory = Vec::new();
         }
         memory.clear();
-        *self = Self {
-            kept: memory,
-            ..Self::new()
-        };
+        *self = Self { kept: memory, ..Self::new() };
     }
 }
 

@@ -24,15 +24,8 @@ impl NamedFile {
     /// Standard input, where `name` is `-`, or the file of that name below `base`.
     #[must_use]
     pub fn new(name: &str, base: &Path) -> Self {
-        let path = if name == STANDARD_STREAM {
-            name.into()
-        } else {
-            base.join(name)
-        };
-        Self {
-            name: name.to_owned(),
-            path,
-        }
+        let path = if name == STANDARD_STREAM { name.into() } else { base.join(name) };
+        Self { name: name.to_owned(), path }
     }
 
     pub(super) fn is_standard_input(&self) -> bool {
@@ -75,9 +68,7 @@ fn matches(pattern: &str, base: &Path, follow: bool) -> Result<Vec<NamedFile>, F
     }
     let files = glob_matches(pattern, base)?;
     if files.is_empty() {
-        return Err(FileError::NoMatch {
-            pattern: pattern.to_owned(),
-        });
+        return Err(FileError::NoMatch { pattern: pattern.to_owned() });
     }
     Ok(files)
 }
@@ -103,11 +94,7 @@ fn glob_matches(pattern: &str, base: &Path) -> Result<Vec<NamedFile>, FileError>
         if path.is_dir() {
             continue;
         }
-        let name = path
-            .strip_prefix(base)
-            .unwrap_or(&path)
-            .to_string_lossy()
-            .into_owned();
+        let name = path.strip_prefix(base).unwrap_or(&path).to_string_lossy().into_owned();
         files.push(NamedFile { name, path });
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));

@@ -38,17 +38,10 @@ pub(super) struct End {
 /// Finds the last whole `dispatch.tick_closed` of an output.
 pub(super) fn last_whole_tick(file: &File, path: &Path) -> Result<End, FileError> {
     let refused = |cause| FileError::refused("read", path, cause);
-    let foreign = |position| FileError::Foreign {
-        path: path.to_owned(),
-        position,
-    };
+    let foreign = |position| FileError::Foreign { path: path.to_owned(), position };
     let length = file.metadata().map_err(refused)?.len();
     let mut head = vec![0; LINE_BEGINS.len()];
-    head.truncate(
-        usize::try_from(length)
-            .unwrap_or(usize::MAX)
-            .min(head.len()),
-    );
+    head.truncate(usize::try_from(length).unwrap_or(usize::MAX).min(head.len()));
     file.read_exact_at(&mut head, 0).map_err(refused)?;
     if !may_begin_with(&head, LINE_BEGINS) {
         return Err(foreign(0));
@@ -58,10 +51,7 @@ pub(super) fn last_whole_tick(file: &File, path: &Path) -> Result<End, FileError
         match line_type(line.bytes) {
             Some(TICK_CLOSED) if line.is_whole => {
                 let length = line.position + line.bytes.len() as u64 + 1;
-                return Ok(End {
-                    length,
-                    last_tick_closed: Some(line.bytes.to_vec()),
-                });
+                return Ok(End { length, last_tick_closed: Some(line.bytes.to_vec()) });
             }
             Some(_) => {}
             None if !line.is_whole && may_begin_with(line.bytes, LINE_BEGINS) => {}
@@ -70,10 +60,7 @@ pub(super) fn last_whole_tick(file: &File, path: &Path) -> Result<End, FileError
             None => return Err(foreign(line.position)),
         }
     }
-    Ok(End {
-        length: 0,
-        last_tick_closed: None,
-    })
+    Ok(End { length: 0, last_tick_closed: None })
 }
 
 /// Finds the end of the last whole line of dead letters.
@@ -85,16 +72,10 @@ pub(super) fn last_whole_line(file: &File, path: &Path) -> Result<End, FileError
         Some(Line { is_whole: true, .. }) | None => length,
         Some(line) if may_begin_with(line.bytes, LETTER_BEGINS) => line.position,
         Some(line) => {
-            return Err(FileError::Foreign {
-                path: path.to_owned(),
-                position: line.position,
-            });
+            return Err(FileError::Foreign { path: path.to_owned(), position: line.position });
         }
     };
-    Ok(End {
-        length,
-        last_tick_closed: None,
-    })
+    Ok(End { length, last_tick_closed: None })
 }
 
 /// The type of a line that this program wrote, as far as its envelope tells.
@@ -152,12 +133,7 @@ struct LinesFromTheEnd<'a> {
 
 impl<'a> LinesFromTheEnd<'a> {
     fn new(file: &'a File, length: u64) -> Self {
-        Self {
-            file,
-            buffer: Vec::new(),
-            start: length,
-            end: 0,
-        }
+        Self { file, buffer: Vec::new(), start: length, end: 0 }
     }
 
     fn previous(&mut self) -> io::Result<Option<Line<'_>>> {

@@ -76,33 +76,20 @@ impl FileSink {
             (output, end.last_tick_closed)
         };
         let (name, path) = (name.to_owned(), path.to_owned());
-        Ok(Opened {
-            sink: Self {
-                name,
-                path,
-                output,
-                has_failed: false,
-            },
-            last_tick_closed,
-        })
+        Ok(Opened { sink: Self { name, path, output, has_failed: false }, last_tick_closed })
     }
 
     fn fail(&mut self, action: &'static str, cause: io::Error) -> SinkError {
         self.has_failed = true;
         if cause.kind() == io::ErrorKind::BrokenPipe {
-            return SinkError::ReaderGone {
-                name: self.name.clone(),
-            };
+            return SinkError::ReaderGone { name: self.name.clone() };
         }
         FileError::refused(action, &self.path, cause).into()
     }
 
     fn check(&self) -> Result<(), SinkError> {
         if self.has_failed {
-            return Err(FileError::FailedBefore {
-                path: self.path.clone(),
-            }
-            .into());
+            return Err(FileError::FailedBefore { path: self.path.clone() }.into());
         }
         Ok(())
     }
@@ -122,16 +109,9 @@ impl Sink for FileSink {
 
     fn append(&mut self, tick_text: &[u8]) -> Result<(), SinkError> {
         self.check()?;
-        debug_assert!(
-            tick_text.last().is_none_or(|byte| *byte == b'\n'),
-            "whole lines"
-        );
+        debug_assert!(tick_text.last().is_none_or(|byte| *byte == b'\n'), "whole lines");
         let written = match &mut self.output {
-            Output::Regular {
-                file,
-                length,
-                is_dirty,
-            } => {
+            Output::Regular { file, length, is_dirty } => {
                 *is_dirty = true;
                 let written = file.write_all(tick_text);
                 match written {
@@ -149,9 +129,7 @@ impl Sink for FileSink {
     fn commit(&mut self) -> Result<(), SinkError> {
         self.check()?;
         let committed = match &mut self.output {
-            Output::Regular {
-                is_dirty: false, ..
-            } => Ok(()),
+            Output::Regular { is_dirty: false, .. } => Ok(()),
             Output::Regular { file, is_dirty, .. } => {
                 *is_dirty = false;
                 file.sync_data()
@@ -164,9 +142,7 @@ impl Sink for FileSink {
 
 fn is_piped(path: &Path) -> Result<bool, FileError> {
     match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => Err(FileError::Folder {
-            path: path.to_owned(),
-        }),
+        Ok(metadata) if metadata.is_dir() => Err(FileError::Folder { path: path.to_owned() }),
         Ok(metadata) => Ok(!metadata.is_file()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(cause) => Err(FileError::refused("open", path, cause)),
@@ -193,9 +169,7 @@ fn open_regular(path: &Path) -> Result<File, FileError> {
         .map_err(refused)?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => {
-            return Err(FileError::Busy {
-                path: path.to_owned(),
-            });
+            return Err(FileError::Busy { path: path.to_owned() });
         }
         // A file system without locks: then whoever runs two of us must see to it.
         Ok(()) | Err(TryLockError::Error(_)) => {}
@@ -232,10 +206,7 @@ fn sync_folder(folder: &Path) -> Result<(), FileError> {
 
 fn kept(file: &File, path: &Path, start: Start) -> Result<resume::End, FileError> {
     match start {
-        Start::Anew => Ok(resume::End {
-            length: 0,
-            last_tick_closed: None,
-        }),
+        Start::Anew => Ok(resume::End { length: 0, last_tick_closed: None }),
         Start::Resume => resume::last_whole_tick(file, path),
         Start::Append => resume::last_whole_line(file, path),
     }
@@ -247,9 +218,5 @@ fn cut(mut file: File, length: u64) -> io::Result<Output> {
         file.sync_all()?;
     }
     file.seek(SeekFrom::Start(length))?;
-    Ok(Output::Regular {
-        file,
-        length,
-        is_dirty: false,
-    })
+    Ok(Output::Regular { file, length, is_dirty: false })
 }

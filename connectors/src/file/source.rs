@@ -29,11 +29,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            follow: false,
-            start: 0,
-            record_bytes_max: 1024 * 1024,
-        }
+        Self { follow: false, start: 0, record_bytes_max: 1024 * 1024 }
     }
 }
 
@@ -96,25 +92,15 @@ impl FileSource {
         if is_there && input::is_piped(file)? {
             let pipe = Pipe::open(file, true, count.clone());
             let input = pipe.into_input();
-            return Ok(input::Opened {
-                input,
-                position: 0,
-                bytes_total: None,
-            });
+            return Ok(input::Opened { input, position: 0, bytes_total: None });
         }
         if Compression::of(&file.path) != Compression::None {
-            return Err(FileError::FollowCompressed {
-                path: file.path.clone(),
-            });
+            return Err(FileError::FollowCompressed { path: file.path.clone() });
         }
         // Of the byte before the start only what it is counts: the end of a line.
         let position = start - u64::from(!start.is_multiple_of(GENERATION_BYTES));
         let followed = Followed::open(&file.path, position % GENERATION_BYTES, count.clone())?;
-        Ok(input::Opened {
-            input: Box::new(followed),
-            position,
-            bytes_total: None,
-        })
+        Ok(input::Opened { input: Box::new(followed), position, bytes_total: None })
     }
 
     /// Reads one block and passes over what lies before the start.
@@ -139,29 +125,24 @@ impl FileSource {
         let position = self.lines.position();
         match chunk {
             // The last line was read as a record without its newline, and yet it goes on.
-            Chunk::Bytes(_) if position == start => Err(FileError::NoLineThere {
-                path: path(),
-                position: start,
-            }),
+            Chunk::Bytes(_) if position == start => {
+                Err(FileError::NoLineThere { path: path(), position: start })
+            }
             Chunk::Bytes(_) => {
                 let last = self.lines.skip(start - position);
                 let is_reached = self.lines.position() == start;
                 if is_reached && last == b'\n' {
                     self.start = None;
                 } else if is_reached && !self.lines.is_used_up() {
-                    return Err(FileError::NoLineThere {
-                        path: path(),
-                        position: start,
-                    });
+                    return Err(FileError::NoLineThere { path: path(), position: start });
                 }
                 Ok(())
             }
             Chunk::Nothing => Ok(()),
             Chunk::End if position == start => Ok(()),
-            Chunk::End | Chunk::Replaced => Err(FileError::TooShort {
-                path: path(),
-                position: start,
-            }),
+            Chunk::End | Chunk::Replaced => {
+                Err(FileError::TooShort { path: path(), position: start })
+            }
         }
     }
 
@@ -176,16 +157,10 @@ impl FileSource {
         );
         match cause.kind() {
             io::ErrorKind::IsADirectory => FileError::Folder { path },
-            _ if self.is_compressed && is_of_the_decoder => FileError::Damaged {
-                path,
-                position,
-                cause,
-            },
-            _ => FileError::Unreadable {
-                path,
-                position,
-                cause,
-            },
+            _ if self.is_compressed && is_of_the_decoder => {
+                FileError::Damaged { path, position, cause }
+            }
+            _ => FileError::Unreadable { path, position, cause },
         }
     }
 
@@ -201,8 +176,7 @@ impl FileSource {
                 Chunk::Nothing => return Ok(()),
                 Chunk::Replaced => {
                     let generation = self.lines.read_to() / GENERATION_BYTES;
-                    self.lines
-                        .end(batch, Some((generation + 1) * GENERATION_BYTES));
+                    self.lines.end(batch, Some((generation + 1) * GENERATION_BYTES));
                 }
                 Chunk::End => {
                     self.lines.end(batch, None);

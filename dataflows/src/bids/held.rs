@@ -112,12 +112,11 @@ impl Held {
     /// The next instant after `tick_end` at which time alone changes something.
     pub(super) fn due_after(&self, tick_end: Time, rules: &Rules) -> Option<Time> {
         let forgotten = self.end().map(|end| end + rules.retention);
-        let window = self.record.iter().filter(|_| self.withdrawn.is_none()).flat_map(
-            |(_, bid, _)| {
+        let window =
+            self.record.iter().filter(|_| self.withdrawn.is_none()).flat_map(|(_, bid, _)| {
                 let lead = bid.notice.unwrap_or_default().0 + bid.min_run.unwrap_or_default().0;
                 [bid.start, Time(bid.end.0 - lead + 1), bid.end]
-            },
-        );
+            });
         window.chain(forgotten).filter(|due| *due > tick_end).min()
     }
 

@@ -201,7 +201,9 @@ fn tell_areas(
     for key in before.keys().filter(|key| !after.contains_key(*key)) {
         out.push(Change::Area { area: *key, identity: None });
     }
-    for (key, identity) in after.iter().filter(|(key, identity)| before.get(*key) != Some(*identity)) {
+    for (key, identity) in
+        after.iter().filter(|(key, identity)| before.get(*key) != Some(*identity))
+    {
         out.push(Change::Area { area: *key, identity: Some(identity.clone()) });
     }
 }

@@ -44,8 +44,7 @@ impl LineState {
     }
 
     fn say(&mut self, version: Version, in_service: bool) -> Upsert {
-        if self.is_removed(&version)
-            || self.word.as_ref().is_some_and(|(held, _)| *held >= version)
+        if self.is_removed(&version) || self.word.as_ref().is_some_and(|(held, _)| *held >= version)
         {
             return Upsert::Older;
         }
@@ -135,9 +134,10 @@ impl Lines {
         while let Some(entry) = self.ending.first_entry().filter(|entry| *entry.key() <= tick) {
             for key in entry.remove() {
                 let gone = self.held.get(&key).is_some_and(|state| {
-                    let due = state.removal.as_ref().is_some_and(|removal| {
-                        self.forgotten_in(removal) <= tick
-                    });
+                    let due = state
+                        .removal
+                        .as_ref()
+                        .is_some_and(|removal| self.forgotten_in(removal) <= tick);
                     due && state.definition.is_none() && state.word.is_none()
                 });
                 if gone {

@@ -92,7 +92,8 @@ impl Planner {
     /// Finds what of an area's orders stays.
     fn compare<'a>(&self, draft: &'a AreaDraft, island: &'a Text, tick_end: Time) -> Step<'a> {
         let plan = derived_id("plan-", &[&tick_end.to_string(), &draft.area]);
-        let superseded = self.standing.plans_of(&draft.area).map(|(name, _)| name.clone()).collect();
+        let superseded =
+            self.standing.plans_of(&draft.area).map(|(name, _)| name.clone()).collect();
         let mut step = Step {
             draft,
             island,
@@ -115,7 +116,8 @@ impl Planner {
     fn is_drafted(&self, order: &Order, name: &Text, draft: &AreaDraft) -> bool {
         match &order.instruction {
             Instruction::DemandResponse { bid, .. } => {
-                let same = |(other, amount): &(Text, Watts)| other == bid && *amount == order.amount;
+                let same =
+                    |(other, amount): &(Text, Watts)| other == bid && *amount == order.amount;
                 draft.held.contains(name) || draft.considered.iter().any(same)
             }
             Instruction::Transfer { path, sent, .. } => draft
@@ -410,11 +412,8 @@ impl Planner {
         };
         let event = Event::TransferOrdered(Box::new(ordered));
         self.tell(event, &step.draft.region, &step.draft.area);
-        let instruction = Instruction::Transfer {
-            path: transfer.path.clone(),
-            hops,
-            sent: transfer.carried[0],
-        };
+        let instruction =
+            Instruction::Transfer { path: transfer.path.clone(), hops, sent: transfer.carried[0] };
         self.stand(order, &step.plan, instruction, transfer.delivered, replaced, tick_end);
     }
 

@@ -65,7 +65,8 @@ impl Planner {
     }
 
     pub(super) fn forget_answers(&mut self, tick_end: Time) {
-        while let Some(entry) = self.early_forgotten.first_entry().filter(|e| *e.key() <= tick_end) {
+        while let Some(entry) = self.early_forgotten.first_entry().filter(|e| *e.key() <= tick_end)
+        {
             let orders = entry.remove();
             for order in orders {
                 let retention = self.rules.retention;

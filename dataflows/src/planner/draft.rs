@@ -327,7 +327,9 @@ impl ProgramsLeft {
         let programs = &planner.offers.programs;
         let mut left: BTreeMap<Text, Watts> = programs
             .iter()
-            .map(|(name, program)| (name.clone(), program.capacity - planner.standing.committed(name)))
+            .map(|(name, program)| {
+                (name.clone(), program.capacity - planner.standing.committed(name))
+            })
             .collect();
         for island in islands {
             for area in planner.grid.areas_of_island(island) {

@@ -77,9 +77,7 @@ impl Offers {
         programs.insert(offer.program.clone());
         let entry = match old {
             Some(old) => Entry { offer, ..old },
-            None => {
-                Entry { offer, out_until: None, left_out: false, accepted: None, told: None }
-            }
+            None => Entry { offer, out_until: None, left_out: false, accepted: None, told: None },
         };
         self.list(&bid, &entry);
         self.entries.insert(bid, entry);

@@ -4,9 +4,9 @@ use super::Planner;
 use super::grid::Balance;
 use super::standing::{Instruction, Order, Plan, order_status};
 use crate::change::Interface;
+use crate::structures::flow::delivered_w;
 use gridweaver_model::decision::BidState;
 use gridweaver_model::{Price, Text, Time, Watts};
-use crate::structures::flow::delivered_w;
 use std::collections::BTreeMap;
 
 /// The planner as of a tick's end.
@@ -135,8 +135,7 @@ impl Planner {
             let Instruction::Transfer { path, sent, .. } = &order.instruction else { continue };
             let mut power = *sent;
             for ends in path.windows(2) {
-                let Some((interface, flow)) =
-                    pictures.get_mut(&(ends[0].clone(), ends[1].clone()))
+                let Some((interface, flow)) = pictures.get_mut(&(ends[0].clone(), ends[1].clone()))
                 else {
                     continue;
                 };
@@ -172,7 +171,8 @@ impl Planner {
     }
 
     fn order_pictures(&self) -> Vec<OrderPicture> {
-        let orders = self.standing.orders.iter().map(|(name, order)| self.order_picture(name, order));
+        let orders =
+            self.standing.orders.iter().map(|(name, order)| self.order_picture(name, order));
         orders.collect()
     }
 

@@ -57,13 +57,9 @@ const UNVISITED: u32 = u32::MAX;
 impl BridgeSearch {
     /// Finds the bridges of a component, in O(nodes + edges) of that component.
     pub fn bridges(&mut self, graph: &Connectivity, component: ComponentIndex) -> Bridges {
-        self.entered
-            .resize(graph.node_bound().max(self.entered.len()), UNVISITED);
+        self.entered.resize(graph.node_bound().max(self.entered.len()), UNVISITED);
         let nodes = graph.nodes(component).len();
-        let mut found = Bridges {
-            preorder: Vec::with_capacity(nodes),
-            bridges: Vec::new(),
-        };
+        let mut found = Bridges { preorder: Vec::with_capacity(nodes), bridges: Vec::new() };
         self.enter(&mut found, graph.least_node(component), None);
         while let Some(visit) = self.path.last_mut() {
             let Some(link) = graph.links(visit.node).get(visit.looked_along) else {
@@ -89,13 +85,7 @@ impl BridgeSearch {
         let enter = narrow(found.preorder.len());
         found.preorder.push(node);
         self.entered[widen(node.0)] = enter;
-        self.path.push(Visit {
-            node,
-            reached_by,
-            looked_along: 0,
-            enter,
-            low: enter,
-        });
+        self.path.push(Visit { node, reached_by, looked_along: 0, enter, low: enter });
     }
 
     /// Steps back from a node; if nothing led back past it, it was reached by a bridge.
@@ -107,9 +97,7 @@ impl BridgeSearch {
         previous.low = previous.low.min(visit.low);
         if visit.low == visit.enter {
             found.bridges.push(Bridge {
-                edge: visit
-                    .reached_by
-                    .expect("only the first node was not reached"),
+                edge: visit.reached_by.expect("only the first node was not reached"),
                 enter: visit.enter,
                 exit: narrow(found.preorder.len()),
                 far_is_lesser: true,
@@ -132,11 +120,7 @@ impl Bridges {
     /// How many nodes the lesser side has: those that losing the bridge would cut off.
     pub fn lesser_side_count(&self, bridge: &Bridge) -> u32 {
         let far = bridge.exit - bridge.enter;
-        if bridge.far_is_lesser {
-            far
-        } else {
-            narrow(self.preorder.len()) - far
-        }
+        if bridge.far_is_lesser { far } else { narrow(self.preorder.len()) - far }
     }
 
     /// The nodes of the lesser side: two runs of the preorder, of which one may be empty.
@@ -184,10 +168,7 @@ mod tests {
         for node in (0..nodes).rev() {
             handles[node] = graph.insert_node(format!("n{node:05}"), 0);
         }
-        let edges = ends
-            .iter()
-            .map(|(a, b)| graph.insert_edge(handles[*a], handles[*b]))
-            .collect();
+        let edges = ends.iter().map(|(a, b)| graph.insert_edge(handles[*a], handles[*b])).collect();
         (graph, handles, edges)
     }
 
@@ -210,11 +191,7 @@ mod tests {
     fn by_loss(ends: &[Ends], least: usize) -> BTreeMap<usize, BTreeSet<usize>> {
         let island = reachable(least, ends, ends.len());
         let mut lesser_sides = BTreeMap::new();
-        for (edge, (a, _)) in ends
-            .iter()
-            .enumerate()
-            .filter(|(_, (a, _))| island.contains(a))
-        {
+        for (edge, (a, _)) in ends.iter().enumerate().filter(|(_, (a, _))| island.contains(a)) {
             let one = reachable(*a, ends, edge);
             let other: BTreeSet<usize> = island.difference(&one).copied().collect();
             if other.is_empty() {
@@ -236,10 +213,7 @@ mod tests {
             let mut sides = BTreeMap::new();
             for bridge in found.bridges() {
                 let side = found.lesser_side(bridge).concat();
-                assert_eq!(
-                    side.len(),
-                    usize::try_from(found.lesser_side_count(bridge)).unwrap()
-                );
+                assert_eq!(side.len(), usize::try_from(found.lesser_side_count(bridge)).unwrap());
                 let number = |node| handles.iter().position(|handle| handle == node).unwrap();
                 let side: BTreeSet<usize> = side.iter().map(number).collect();
                 let edge = edges.iter().position(|edge| *edge == bridge.edge).unwrap();
@@ -274,10 +248,7 @@ mod tests {
     fn equal_sides_cut_off_the_one_without_the_least_node() {
         let (graph, handles, _) = build(4, &[(3, 1), (1, 0), (0, 2)]);
         let found = BridgeSearch::default().bridges(&graph, graph.component_of(handles[0]));
-        let middle = found
-            .bridges()
-            .iter()
-            .find(|bridge| found.lesser_side_count(bridge) == 2);
+        let middle = found.bridges().iter().find(|bridge| found.lesser_side_count(bridge) == 2);
         let mut side = found.lesser_side(middle.unwrap()).concat();
         side.sort_by_key(|node| graph.name(*node));
         assert_eq!(side, [handles[1], handles[3]]);
@@ -291,11 +262,7 @@ mod tests {
         assert_eq!(found.bridges().len(), 9_999);
         for bridge in found.bridges() {
             let edge = edges.iter().position(|edge| *edge == bridge.edge).unwrap();
-            let lesser = if 9_999 - edge <= 5_000 {
-                edge + 1..10_000
-            } else {
-                0..edge + 1
-            };
+            let lesser = if 9_999 - edge <= 5_000 { edge + 1..10_000 } else { 0..edge + 1 };
             let mut side = found.lesser_side(bridge).concat();
             side.sort_by_key(|node| graph.name(*node));
             assert_eq!(side, handles[lesser]);

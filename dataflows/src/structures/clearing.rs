@@ -105,9 +105,7 @@ impl Clearing {
 pub fn clear(problem: &Problem) -> Clearing {
     check(problem);
     let mut relaxation = relax(problem);
-    let root = relaxation
-        .solve()
-        .expect("with nothing chosen all capacities hold");
+    let root = relaxation.solve().expect("with nothing chosen all capacities hold");
     if root.violated.is_none() && ties::is_first(&relaxation) {
         let amounts_w = relaxation.amounts_w.clone();
         return assemble(problem, &relaxation, &amounts_w, root.worth.cost, true);
@@ -119,18 +117,12 @@ pub fn clear(problem: &Problem) -> Clearing {
 fn optimise(problem: &Problem, full: &mut Relaxation, root: Solved) -> Clearing {
     let duals = narrowing::Duals::of(full);
     let mut best = match root.violated {
-        None => Incumbent {
-            worth: root.worth,
-            amounts_w: full.amounts_w.clone(),
-        },
+        None => Incumbent { worth: root.worth, amounts_w: full.amounts_w.clone() },
         Some(_) => greedy::incumbent(full),
     };
     let mut bound = root.worth.cost;
     let mut complete = root.violated.is_none();
-    for visits_max in [
-        FIRST_SEARCH_VISITS_MAX,
-        SEARCH_VISITS_MAX - FIRST_SEARCH_VISITS_MAX,
-    ] {
+    for visits_max in [FIRST_SEARCH_VISITS_MAX, SEARCH_VISITS_MAX - FIRST_SEARCH_VISITS_MAX] {
         if complete {
             break;
         }
@@ -145,10 +137,7 @@ fn optimise(problem: &Problem, full: &mut Relaxation, root: Solved) -> Clearing 
     }
     assert!(bound <= best.worth.cost, "a bound lies above a plan");
     if complete {
-        assert_eq!(
-            bound, best.worth.cost,
-            "a finished search proves its optimum"
-        );
+        assert_eq!(bound, best.worth.cost, "a finished search proves its optimum");
         let narrowed = Narrowed::of(full, &duals, root.worth.cost, &best);
         let mut relaxation = narrowed.relaxation.clone();
         let start = narrowed.restrict(&best);
@@ -161,23 +150,11 @@ fn optimise(problem: &Problem, full: &mut Relaxation, root: Solved) -> Clearing 
 }
 
 fn check(problem: &Problem) {
-    assert!(
-        problem.lost_load_price >= 0,
-        "the lost-load price is below zero"
-    );
-    assert!(
-        problem.program_capacity_w.iter().all(|&left_w| left_w >= 0),
-        "a capacity below zero"
-    );
-    assert!(
-        problem.offers.is_sorted_by_key(|offer| offer.score),
-        "offers are not sorted by score"
-    );
+    assert!(problem.lost_load_price >= 0, "the lost-load price is below zero");
+    assert!(problem.program_capacity_w.iter().all(|&left_w| left_w >= 0), "a capacity below zero");
+    assert!(problem.offers.is_sorted_by_key(|offer| offer.score), "offers are not sorted by score");
     let sound = |offer: &Offer| offer.min_w >= 0 && offer.max_w > 0 && offer.min_w <= offer.max_w;
-    assert!(
-        problem.offers.iter().all(sound),
-        "an offer's range is empty"
-    );
+    assert!(problem.offers.iter().all(sound), "an offer's range is empty");
 }
 
 /// The usable offers. One whose minimum exceeds its program can never be taken. One that costs
@@ -198,13 +175,7 @@ fn relax(problem: &Problem) -> Relaxation {
             capacity_w.push(problem.program_capacity_w[offer.program]);
         }
         let program = dense[offer.program];
-        entries.push(Entry {
-            score,
-            min_w: offer.min_w,
-            max_w,
-            program,
-            offer: index,
-        });
+        entries.push(Entry { score, min_w: offer.min_w, max_w, program, offer: index });
     }
     // A program of blocks alone is used in multiples of their common divisor: the rest is no use.
     let mut grains_w = vec![0; capacity_w.len()];
@@ -214,12 +185,7 @@ fn relax(problem: &Problem) -> Relaxation {
     for (capacity_w, grain_w) in capacity_w.iter_mut().zip(grains_w) {
         *capacity_w -= *capacity_w % grain_w;
     }
-    Relaxation::new(
-        entries,
-        problem.need_w.max(0),
-        capacity_w,
-        problem.lost_load_price,
-    )
+    Relaxation::new(entries, problem.need_w.max(0), capacity_w, problem.lost_load_price)
 }
 
 fn assemble(
@@ -242,25 +208,14 @@ fn assemble(
         objective += i128::from(entry.score) * i128::from(amount_w);
         met_w += amount_w;
     }
-    assert!(
-        left_w.iter().all(|&left_w| left_w >= 0),
-        "a program is overrun"
-    );
+    assert!(left_w.iter().all(|&left_w| left_w >= 0), "a program is overrun");
     let need_w = problem.need_w.max(0);
     let short_w = (need_w - met_w).max(0);
     objective += i128::from(problem.lost_load_price) * i128::from(short_w);
     assert!(bound <= objective, "a bound lies above the plan");
     let over_w = (met_w - need_w).max(0);
     let nodes_visited = full.nodes;
-    Clearing {
-        taken_w,
-        objective,
-        short_w,
-        over_w,
-        bound,
-        nodes_visited,
-        ties_settled,
-    }
+    Clearing { taken_w, objective, short_w, over_w, bound, nodes_visited, ties_settled }
 }
 
 /// Whether `first`'s list of offers with power comes before `second`'s; `later(i)` says whether
@@ -272,9 +227,5 @@ fn comes_before(first_w: &[i64], second_w: &[i64], later: impl Fn(usize) -> bool
         return first_w > second_w;
     };
     let goes_on = |amounts_w: &[i64]| later(at) || amounts_w[at + 1..].iter().any(|&w| w > 0);
-    if first_w[at] > 0 {
-        goes_on(second_w)
-    } else {
-        !goes_on(first_w)
-    }
+    if first_w[at] > 0 { goes_on(second_w) } else { !goes_on(first_w) }
 }

@@ -100,10 +100,7 @@ impl Connectivity {
     /// Adds a node as a component of its own. No node of that name may be there.
     pub fn insert_node(&mut self, name: impl Into<Arc<str>>, region: u32) -> NodeIndex {
         let name = name.into();
-        let node = self
-            .free_nodes
-            .pop()
-            .unwrap_or_else(|| NodeIndex(narrow(self.nodes.len())));
+        let node = self.free_nodes.pop().unwrap_or_else(|| NodeIndex(narrow(self.nodes.len())));
         if node.slot() == self.nodes.len() {
             self.nodes.push(Node::default());
             self.adjacency.push_node();
@@ -123,15 +120,8 @@ impl Connectivity {
     /// Removes a node, all of whose edges must have been removed.
     pub fn remove_node(&mut self, node: NodeIndex) {
         let component = self.component_of(node);
-        assert!(
-            self.links(node).is_empty(),
-            "a node is removed after its edges"
-        );
-        assert_eq!(
-            self.node_count(component),
-            1,
-            "a node without edges is alone"
-        );
+        assert!(self.links(node).is_empty(), "a node is removed after its edges");
+        assert_eq!(self.node_count(component), 1, "a node without edges is alone");
         self.note_node(node);
         self.note_component(component);
         self.retire_component(component);
@@ -183,11 +173,7 @@ impl Connectivity {
 
     /// The region of a node that is there.
     pub fn region_of(&self, node: NodeIndex) -> u32 {
-        assert_ne!(
-            self.nodes[node.slot()].component,
-            NOWHERE,
-            "the node was removed"
-        );
+        assert_ne!(self.nodes[node.slot()].component, NOWHERE, "the node was removed");
         self.nodes[node.slot()].region
     }
 
@@ -214,9 +200,7 @@ impl Connectivity {
     /// The components that are there, by handle.
     pub fn components(&self) -> impl Iterator<Item = ComponentIndex> + '_ {
         let slots = (0u32..).zip(&self.components);
-        slots
-            .filter(|(_, slot)| !slot.members.is_empty())
-            .map(|(index, _)| ComponentIndex(index))
+        slots.filter(|(_, slot)| !slot.members.is_empty()).map(|(index, _)| ComponentIndex(index))
     }
 
     /// The least node of a component by name, in O(1): it names the island.
@@ -234,10 +218,7 @@ impl Connectivity {
         &self,
         component: ComponentIndex,
     ) -> impl Iterator<Item = (u32, u32)> + '_ {
-        self.components[component.slot()]
-            .regions
-            .iter()
-            .map(|(region, nodes)| (*region, *nodes))
+        self.components[component.slot()].regions.iter().map(|(region, nodes)| (*region, *nodes))
     }
 
     /// The nodes of a component, the least by name first and the others in no order that means
@@ -255,11 +236,7 @@ impl Connectivity {
 
     /// Makes one component of two, giving the nodes of the smaller to the larger.
     fn merge(&mut self, a: ComponentIndex, b: ComponentIndex) {
-        let (from, into) = if self.node_count(a) < self.node_count(b) {
-            (a, b)
-        } else {
-            (b, a)
-        };
+        let (from, into) = if self.node_count(a) < self.node_count(b) { (a, b) } else { (b, a) };
         self.note_component(from);
         self.note_component(into);
         let absorbed = self.retire_component(from);
@@ -287,27 +264,16 @@ impl Connectivity {
         }
         for node in &found {
             self.note_node(*node);
-            members::remove(
-                &mut self.components[from.slot()].members,
-                *node,
-                &mut self.nodes,
-            );
+            members::remove(&mut self.components[from.slot()].members, *node, &mut self.nodes);
             self.join(*node, into);
         }
         self.search.give_back(side, found);
-        assert!(
-            !self.components[from.slot()].members.is_empty(),
-            "a split leaves two components"
-        );
+        assert!(!self.components[from.slot()].members.is_empty(), "a split leaves two components");
     }
 
     fn join(&mut self, node: NodeIndex, component: ComponentIndex) {
         self.nodes[node.slot()].component = component;
-        members::insert(
-            &mut self.components[component.slot()].members,
-            node,
-            &mut self.nodes,
-        );
+        members::insert(&mut self.components[component.slot()].members, node, &mut self.nodes);
     }
 
     fn create_component(&mut self) -> ComponentIndex {
@@ -329,14 +295,7 @@ impl Connectivity {
         self.journal.vanished_components.push(component);
         // The flags stay: the journal still lists the component.
         let (noted, rewired) = (slot.noted, slot.rewired);
-        mem::replace(
-            slot,
-            Component {
-                noted,
-                rewired,
-                ..Component::default()
-            },
-        )
+        mem::replace(slot, Component { noted, rewired, ..Component::default() })
     }
 }
 
@@ -359,13 +318,7 @@ impl Component {
 
 impl Default for Node {
     fn default() -> Self {
-        Self {
-            rank: 0,
-            component: NOWHERE,
-            position: 0,
-            region: 0,
-            noted: false,
-        }
+        Self { rank: 0, component: NOWHERE, position: 0, region: 0, noted: false }
     }
 }
 

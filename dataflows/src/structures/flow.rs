@@ -161,9 +161,7 @@ pub fn solve(problem: &Problem) -> Solution {
 
 /// Adds up what the orders do and cost. Holds them to every limit.
 fn account(problem: &Problem, paths: Vec<Path>, prices: Vec<i64>) -> Solution {
-    let Problem {
-        areas, interfaces, ..
-    } = problem;
+    let Problem { areas, interfaces, .. } = problem;
     let mut flow_w = vec![0; interfaces.len()];
     let mut unsent_w: Vec<i64> = areas.iter().map(|area| area.surplus_w).collect();
     let mut unmet_w: Vec<i64> = areas.iter().map(|area| area.need_w).collect();
@@ -173,73 +171,33 @@ fn account(problem: &Problem, paths: Vec<Path>, prices: Vec<i64>) -> Solution {
         unsent_w[source] -= path.sent_w;
         unmet_w[interfaces[path.hops[path.hops.len() - 1]].to] -= path.delivered_w;
         cost += i128::from(areas[source].energy_price.max(0)) * i128::from(path.sent_w);
-        for (&hop, amount_w) in path
-            .hops
-            .iter()
-            .zip(carried_w(interfaces, &path.hops, path.sent_w))
+        for (&hop, amount_w) in path.hops.iter().zip(carried_w(interfaces, &path.hops, path.sent_w))
         {
             flow_w[hop] += amount_w;
             cost += i128::from(interfaces[hop].wheeling_price) * i128::from(amount_w);
         }
     }
-    assert!(
-        unsent_w.iter().all(|&unsent| unsent >= 0),
-        "no area sends more than its surplus"
-    );
-    assert!(
-        unmet_w.iter().all(|&unmet| unmet >= 0),
-        "no area gets more than it needs"
-    );
+    assert!(unsent_w.iter().all(|&unsent| unsent >= 0), "no area sends more than its surplus");
+    assert!(unmet_w.iter().all(|&unmet| unmet >= 0), "no area gets more than it needs");
     let within = |(flow, interface): (&i64, &Interface)| *flow <= interface.capacity_w;
-    assert!(
-        flow_w.iter().zip(interfaces).all(within),
-        "no interface is overrun"
-    );
+    assert!(flow_w.iter().zip(interfaces).all(within), "no interface is overrun");
     let bound = bound(problem, &prices);
-    Solution {
-        paths,
-        prices,
-        flow_w,
-        unmet_w,
-        cost,
-        bound,
-    }
+    Solution { paths, prices, flow_w, unmet_w, cost, bound }
 }
 
 fn assert_well_formed(problem: &Problem) {
-    assert!(
-        problem.lost_load_price >= 0,
-        "lost load costs at least nothing"
-    );
+    assert!(problem.lost_load_price >= 0, "lost load costs at least nothing");
     for area in &problem.areas {
-        assert!(
-            area.need_w >= 0 && area.surplus_w >= 0,
-            "need and surplus are at least 0"
-        );
-        assert!(
-            area.need_w == 0 || area.surplus_w == 0,
-            "an area in need has no surplus"
-        );
+        assert!(area.need_w >= 0 && area.surplus_w >= 0, "need and surplus are at least 0");
+        assert!(area.need_w == 0 || area.surplus_w == 0, "an area in need has no surplus");
     }
     for interface in &problem.interfaces {
         let ends = interface.from.max(interface.to);
-        assert!(
-            ends < problem.areas.len(),
-            "an interface joins two of the areas"
-        );
-        assert!(
-            interface.from != interface.to,
-            "an interface joins two different areas"
-        );
+        assert!(ends < problem.areas.len(), "an interface joins two of the areas");
+        assert!(interface.from != interface.to, "an interface joins two different areas");
         assert!(interface.capacity_w >= 0, "a capacity is at least 0");
-        assert!(
-            interface.wheeling_price >= 0,
-            "a wheeling price is at least 0"
-        );
-        assert!(
-            i64::from(interface.loss_ppm) < PPM,
-            "an interface delivers something"
-        );
+        assert!(interface.wheeling_price >= 0, "a wheeling price is at least 0");
+        assert!(i64::from(interface.loss_ppm) < PPM, "an interface delivers something");
     }
 }
 

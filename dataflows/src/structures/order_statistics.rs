@@ -41,9 +41,7 @@ struct Branch<K> {
 
 impl<K> Default for OrderStatistics<K> {
     fn default() -> Self {
-        OrderStatistics {
-            root: Node::Leaf(Vec::new()),
-        }
+        OrderStatistics { root: Node::Leaf(Vec::new()) }
     }
 }
 
@@ -71,11 +69,7 @@ impl<K: Ord + Clone> OrderStatistics<K> {
             let (fence, right) = left.split();
             let len = left.len() + right.len();
             let (children, fences) = (vec![left, right], vec![fence]);
-            self.root = Node::Branch(Branch {
-                len,
-                children,
-                fences,
-            });
+            self.root = Node::Branch(Branch { len, children, fences });
         }
         inserted
     }
@@ -133,10 +127,7 @@ impl<K: Ord + Clone> OrderStatistics<K> {
 
     /// All keys, least first.
     pub fn iter(&self) -> Iter<'_, K> {
-        let mut iter = Iter {
-            branches: Vec::new(),
-            keys: [].iter(),
-        };
+        let mut iter = Iter { branches: Vec::new(), keys: [].iter() };
         iter.descend(&self.root);
         iter
     }
@@ -198,14 +189,7 @@ impl<K: Ord + Clone> Node<K> {
                 let fence = branch.fences.pop().expect("a branch has two children");
                 let len = children.iter().map(Node::len).sum();
                 branch.len -= len;
-                (
-                    fence,
-                    Node::Branch(Branch {
-                        len,
-                        children,
-                        fences,
-                    }),
-                )
+                (fence, Node::Branch(Branch { len, children, fences }))
             }
         }
     }
@@ -339,20 +323,12 @@ mod tests {
     fn check<K: Ord>(node: &Node<K>, low: Option<&K>, high: Option<&K>, root: bool) -> usize {
         assert!(node.items() <= ITEMS_MAX && (root || node.items() >= ITEMS_MIN));
         let Node::Branch(branch) = node else {
-            let Node::Leaf(keys) = node else {
-                unreachable!()
-            };
+            let Node::Leaf(keys) = node else { unreachable!() };
             assert!(keys.is_sorted());
-            assert!(
-                keys.iter()
-                    .all(|key| low <= Some(key) && high.is_none_or(|high| key < high))
-            );
+            assert!(keys.iter().all(|key| low <= Some(key) && high.is_none_or(|high| key < high)));
             return 0;
         };
-        assert_eq!(
-            branch.len,
-            branch.children.iter().map(Node::len).sum::<usize>()
-        );
+        assert_eq!(branch.len, branch.children.iter().map(Node::len).sum::<usize>());
         assert_eq!(branch.fences.len() + 1, branch.children.len());
         let bound = |at: usize| branch.fences.get(at);
         let depths = branch.children.iter().enumerate().map(|(at, child)| {
@@ -369,10 +345,7 @@ mod tests {
         assert_eq!(tree.len(), twin.len());
         assert!(tree.iter().eq(twin), "the order differs");
         for (at, key) in twin.iter().enumerate() {
-            assert_eq!(
-                (tree.rank_of(key), tree.nth(at + 1)),
-                (Some(at + 1), Some(key))
-            );
+            assert_eq!((tree.rank_of(key), tree.nth(at + 1)), (Some(at + 1), Some(key)));
         }
         assert_eq!((tree.nth(0), tree.nth(twin.len() + 1)), (None, None));
     }

@@ -90,9 +90,7 @@ impl Standing {
     /// What a participant confirmed, at most the order's own power.
     #[must_use]
     pub fn confirmed(&self) -> Option<Watts> {
-        self.started
-            .last()
-            .map(|started| started.power.min(self.order.amount))
+        self.started.last().map(|started| started.power.min(self.order.amount))
     }
 }
 
@@ -169,10 +167,7 @@ impl Book {
                 heirs.insert(name, heir.clone());
             }
         }
-        let areas = self
-            .standing
-            .values_mut()
-            .map(|standing| &mut standing.area);
+        let areas = self.standing.values_mut().map(|standing| &mut standing.area);
         for area in areas.chain(self.plans.values_mut().map(|plan| &mut plan.area)) {
             if let Some(heir) = heirs.get(area) {
                 *area = heir.clone();
@@ -218,8 +213,7 @@ impl Book {
                 let area = decision.area.clone().unwrap_or_default();
                 self.open(order, area, &inherited, &mut wrong);
             } else if let Event::BidStatus(told) = &decision.event {
-                self.told
-                    .insert(told.bid.clone(), (told.status, told.amount));
+                self.told.insert(told.bid.clone(), (told.status, told.amount));
             } else if let Event::ShortfallUnmet(told) = &decision.event {
                 for (id, plan) in &mut self.plans {
                     if *id == told.plan || decision.area.as_ref() == Some(&plan.area) {
@@ -247,11 +241,7 @@ impl Book {
                     kept.remove(id);
                 }
             }
-            let plan = Plan {
-                created: (**created).clone(),
-                area,
-                told_unmet,
-            };
+            let plan = Plan { created: (**created).clone(), area, told_unmet };
             if before.contains_key(&created.plan)
                 || self.plans.insert(created.plan.clone(), plan).is_some()
             {
@@ -273,15 +263,7 @@ impl Book {
             Kind::DemandResponse { bid, .. } => Some(bid.clone()),
             Kind::Transfer { .. } | Kind::Curtailment => None,
         };
-        self.ended.insert(
-            id.clone(),
-            Ended {
-                bid,
-                amount: standing.order.amount,
-                at,
-                how,
-            },
-        );
+        self.ended.insert(id.clone(), Ended { bid, amount: standing.order.amount, at, how });
         Ok(standing)
     }
 
@@ -300,13 +282,7 @@ impl Book {
         let started = old.map(|old| old.started.clone()).unwrap_or_default();
         let received = old.is_some_and(|old| old.received);
         let id = order.id.clone();
-        let standing = Standing {
-            order,
-            area,
-            received,
-            started,
-            finals: vec![],
-        };
+        let standing = Standing { order, area, received, started, finals: vec![] };
         self.standing.insert(id, standing);
     }
 
@@ -341,40 +317,17 @@ impl Order {
         let (kind, amount, start, until) = match &decision.event {
             Event::DemandResponseActivated(it) => {
                 let (bid, program) = (it.bid.clone(), it.program.clone());
-                let kind = Kind::DemandResponse {
-                    bid,
-                    program,
-                    price: it.price,
-                };
+                let kind = Kind::DemandResponse { bid, program, price: it.price };
                 (kind, it.amount, it.start, Some(it.until))
             }
             Event::TransferOrdered(it) => {
                 let (path, lines) = (it.path.clone(), it.lines.clone());
-                (
-                    Kind::Transfer {
-                        path,
-                        lines,
-                        sent: it.sent,
-                    },
-                    it.delivered,
-                    end,
-                    None,
-                )
+                (Kind::Transfer { path, lines, sent: it.sent }, it.delivered, end, None)
             }
             Event::CurtailmentRecorded(it) => (Kind::Curtailment, it.amount, end, None),
             _ => return None,
         };
         let (id, plan, supersedes) = (id.clone(), plan.clone(), supersedes.clone());
-        Some(Self {
-            id,
-            kind,
-            plan,
-            region,
-            amount,
-            since: end,
-            start,
-            until,
-            supersedes,
-        })
+        Some(Self { id, kind, plan, region, amount, since: end, start, until, supersedes })
     }
 }

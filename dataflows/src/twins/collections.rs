@@ -38,22 +38,14 @@ impl HeldLine {
     /// The line, unless it is removed or was never described.
     #[must_use]
     pub fn line(&self) -> Option<&Line> {
-        self.newest
-            .as_ref()
-            .map(|held| &held.value)
-            .filter(|line| !line.is_removed())
+        self.newest.as_ref().map(|held| &held.value).filter(|line| !line.is_removed())
     }
 
     /// What the newest word since its removal says; in service where none was said.
     #[must_use]
     pub fn in_service(&self) -> bool {
         match &self.word {
-            Some(word)
-                if self
-                    .removal
-                    .as_ref()
-                    .is_none_or(|removal| word.version > *removal) =>
-            {
+            Some(word) if self.removal.as_ref().is_none_or(|removal| word.version > *removal) => {
                 word.value
             }
             _ => true,
@@ -167,10 +159,7 @@ impl Collections {
                 let changed = upsert(&mut self.limits, pair(&limit), version, live);
                 self.shape_revision += u64::from(changed);
             }
-            Data::Response(response) => self.answers.push(Held {
-                version,
-                value: *response,
-            }),
+            Data::Response(response) => self.answers.push(Held { version, value: *response }),
             Data::Program(program) => self.offers.fold_program(version, *program),
             Data::Bid(bid) => self.offers.fold_bid(version, *bid),
             Data::BidWithdrawn(withdrawn) => self.offers.fold_withdrawal(version, withdrawn.bid),
@@ -199,42 +188,27 @@ impl Collections {
     /// Drops what ended more than `retention` before an instant, the end of a tick.
     pub fn forget(&mut self, now: Time, retention: Millis) {
         let past = |version: &Version| version.time + retention < now;
-        self.nodes
-            .retain(|_, held| held.value.live_region().is_some() || !past(&held.version));
+        self.nodes.retain(|_, held| held.value.live_region().is_some() || !past(&held.version));
         self.lines.retain(|_, held| {
             held.line().is_some()
-                || !held
-                    .newest
-                    .as_ref()
-                    .is_some_and(|newest| past(&newest.version))
+                || !held.newest.as_ref().is_some_and(|newest| past(&newest.version))
                 || held.word.as_ref().is_some_and(|word| {
-                    held.removal
-                        .as_ref()
-                        .is_none_or(|removal| word.version > *removal)
+                    held.removal.as_ref().is_none_or(|removal| word.version > *removal)
                 })
         });
-        self.limits
-            .retain(|_, held| held.value.is_some() || !past(&held.version));
+        self.limits.retain(|_, held| held.value.is_some() || !past(&held.version));
         self.offers.forget(now, retention);
     }
 
     /// The energy price of a region.
     #[must_use]
     pub fn energy_price(&self, region: &str, rules: &Rules) -> Price {
-        self.energy_prices
-            .get(region)
-            .map_or(rules.dispatch.energy_price, |held| held.value)
+        self.energy_prices.get(region).map_or(rules.dispatch.energy_price, |held| held.value)
     }
 }
 
 fn is_bad(data: &Data) -> bool {
-    matches!(
-        data,
-        Data::Telemetry(Telemetry {
-            quality: Some(Quality::Bad),
-            ..
-        })
-    )
+    matches!(data, Data::Telemetry(Telemetry { quality: Some(Quality::Bad), .. }))
 }
 
 fn pair(limit: &InterfaceLimit) -> (Text, Text) {
@@ -260,9 +234,6 @@ pub(super) fn upsert<K: Ord, V>(
 
 fn replace<V>(slot: &mut Option<Held<V>>, version: &Version, value: V) {
     if slot.as_ref().is_none_or(|held| held.version < *version) {
-        *slot = Some(Held {
-            version: version.clone(),
-            value,
-        });
+        *slot = Some(Held { version: version.clone(), value });
     }
 }

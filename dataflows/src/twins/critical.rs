@@ -23,14 +23,8 @@ pub struct CutOff {
 pub fn critical_lines(shape: &Shape, load: impl Fn(&Text) -> Watts) -> BTreeMap<Text, CutOff> {
     let mut neighbours: BTreeMap<&Text, Vec<(&Text, &Text)>> = BTreeMap::new();
     for (name, line) in &shape.lines {
-        neighbours
-            .entry(&line.from)
-            .or_default()
-            .push((name, &line.to));
-        neighbours
-            .entry(&line.to)
-            .or_default()
-            .push((name, &line.from));
+        neighbours.entry(&line.from).or_default().push((name, &line.to));
+        neighbours.entry(&line.to).or_default().push((name, &line.from));
     }
     let mut found = BTreeMap::new();
     for (start, island) in &shape.islands {
@@ -42,14 +36,7 @@ pub fn critical_lines(shape: &Shape, load: impl Fn(&Text) -> Watts) -> BTreeMap<
                 .map(|node| shape.areas[&shape.area_of[*node]].region.clone())
                 .collect();
             let load = nodes.iter().map(|node| load(node)).sum();
-            found.insert(
-                line.clone(),
-                CutOff {
-                    nodes: nodes.len(),
-                    regions,
-                    load,
-                },
-            );
+            found.insert(line.clone(), CutOff { nodes: nodes.len(), regions, load });
         }
     }
     found
@@ -83,21 +70,14 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn of(start: &'a Text, neighbours: &BTreeMap<&'a Text, Vec<(&'a Text, &'a Text)>>) -> Self {
-        let mut walk = Self {
-            order: vec![],
-            reached_by: vec![],
-            lowest: vec![],
-            end: vec![],
-        };
+        let mut walk = Self { order: vec![], reached_by: vec![], lowest: vec![], end: vec![] };
         let mut place: BTreeMap<&Text, usize> = BTreeMap::new();
         walk.meet(start, None, &mut place);
         // The nodes from the start to where the walk stands, each with its next line to try.
         let mut path = vec![(0, 0)];
         while let Some((at, tried)) = path.last_mut() {
             let at = *at;
-            let lines = neighbours
-                .get(walk.order[at])
-                .map_or(&[][..], Vec::as_slice);
+            let lines = neighbours.get(walk.order[at]).map_or(&[][..], Vec::as_slice);
             let Some(&(line, next)) = lines.get(*tried) else {
                 walk.end[at] = walk.order.len();
                 path.pop();

@@ -28,11 +28,7 @@ impl Dedup {
     /// An empty memory.
     #[must_use]
     pub fn new(window: Millis) -> Self {
-        Self {
-            window,
-            passed: BTreeMap::new(),
-            sweep_at: 1 << 12,
-        }
+        Self { window, passed: BTreeMap::new(), sweep_at: 1 << 12 }
     }
 
     /// Settles one tick, which begins at `start`: the rows that pass, and how many are duplicates.
@@ -70,8 +66,7 @@ impl Dedup {
     fn sweep(&mut self, start: Time) {
         if self.passed.len() >= self.sweep_at {
             let window = self.window;
-            self.passed
-                .retain(|_, passed| start <= passed.time + window);
+            self.passed.retain(|_, passed| start <= passed.time + window);
             self.sweep_at = (2 * self.passed.len()).max(1 << 12);
         }
     }
@@ -80,9 +75,5 @@ impl Dedup {
 /// Among copies in one tick the greatest sequence wins, then the least time, then the least type
 /// and data.
 fn precedence(record: &Record) -> (u64, Reverse<Time>, Reverse<&gridweaver_model::Data>) {
-    (
-        record.envelope.version.sequence,
-        Reverse(record.time()),
-        Reverse(&record.data),
-    )
+    (record.envelope.version.sequence, Reverse(record.time()), Reverse(&record.data))
 }

@@ -59,11 +59,7 @@ impl<'a> History<'a> {
     pub fn new(partitions: Vec<Reads<'a>>, rules: &Rules) -> Self {
         let partitions = partitions
             .into_iter()
-            .map(|reads| Partition {
-                reads,
-                watermark: None,
-                finished: false,
-            })
+            .map(|reads| Partition { reads, watermark: None, finished: false })
             .collect();
         Self {
             rules: rules.clone(),
@@ -83,10 +79,7 @@ impl<'a> History<'a> {
     /// How many late records were refused whose tick is at most this one.
     #[must_use]
     pub fn late_refused_up_to(&self, tick: Tick) -> u64 {
-        self.late_refused
-            .range(..=tick)
-            .map(|(_, count)| count)
-            .sum()
+        self.late_refused.range(..=tick).map(|(_, count)| count).sum()
     }
 
     /// The first tick not handed out yet to which a record was admitted, with all its rows.
@@ -104,19 +97,11 @@ impl<'a> History<'a> {
     /// or an earlier one.
     fn partition_that_may_add_to(&self, tick: Option<Tick>) -> Option<usize> {
         let open = |partition: &Partition<'_>| {
-            let past = partition
-                .watermark
-                .map(|watermark| self.rules.tick_of(watermark));
+            let past = partition.watermark.map(|watermark| self.rules.tick_of(watermark));
             !partition.finished && tick.is_none_or(|tick| past.is_none_or(|past| past <= tick))
         };
-        let candidates = self
-            .partitions
-            .iter()
-            .enumerate()
-            .filter(|(_, each)| open(each));
-        candidates
-            .min_by_key(|(_, each)| each.watermark)
-            .map(|(at, _)| at)
+        let candidates = self.partitions.iter().enumerate().filter(|(_, each)| open(each));
+        candidates.min_by_key(|(_, each)| each.watermark).map(|(at, _)| at)
     }
 
     fn read_one(&mut self, at: usize) {
@@ -136,11 +121,7 @@ impl<'a> History<'a> {
         let before = partition.watermark;
         let time = record.time();
         let is_watermark = matches!(record.data, Data::Watermark);
-        let promised = if is_watermark {
-            time
-        } else {
-            Time(time.0 - self.rules.lateness.0)
-        };
+        let promised = if is_watermark { time } else { Time(time.0 - self.rules.lateness.0) };
         partition.watermark = before.max(Some(promised));
         if is_watermark {
             self.reading.control += 1;
@@ -159,10 +140,7 @@ impl<'a> History<'a> {
             *self.reading.dead_letters.entry(Reason::Late).or_default() += 1;
             *self.late_refused.entry(tick).or_default() += 1;
         } else {
-            self.waiting
-                .entry(tick)
-                .or_default()
-                .push(Row { record, late_by });
+            self.waiting.entry(tick).or_default().push(Row { record, late_by });
         }
     }
 }

@@ -48,9 +48,7 @@ pub fn reliabilities(collections: &Collections, end: Time, rules: &Rules) -> BTr
         let share = (delivered * 1_000_000 / instructed).min(1_000_000);
         Ppm(u32::try_from(share).unwrap_or(0))
     };
-    sums.into_iter()
-        .map(|(participant, sum)| (participant.clone(), ppm(sum)))
-        .collect()
+    sums.into_iter().map(|(participant, sum)| (participant.clone(), ppm(sum))).collect()
 }
 
 /// Every bid, rated. `out` holds the bids that failed and until when they are out.
@@ -68,9 +66,7 @@ pub fn ladder(
     for (name, known) in &collections.offers.bids {
         let bid = &known.held.value;
         let own = reliabilities.get(&bid.participant).copied();
-        let reliability = own
-            .or(bid.reliability)
-            .unwrap_or(rules.dispatch.reliability);
+        let reliability = own.or(bid.reliability).unwrap_or(rules.dispatch.reliability);
         let program = collections.offers.program(&bid.program);
         let life = collections.offers.life(bid, end);
         let area = program.and_then(|program| area_of(bid, program, shape));
@@ -84,19 +80,9 @@ pub fn ladder(
         };
         let score = score(bid, reliability, rules);
         if barred.is_none() {
-            rungs
-                .entry(&bid.program)
-                .or_default()
-                .push((score, known.submitted, name));
+            rungs.entry(&bid.program).or_default().push((score, known.submitted, name));
         }
-        let rating = Rated {
-            life,
-            area,
-            barred,
-            reliability,
-            score,
-            rank: None,
-        };
+        let rating = Rated { life, area, barred, reliability, score, rank: None };
         rated.insert(name.clone(), rating);
     }
     for mut rung in rungs.into_values() {
@@ -132,10 +118,7 @@ fn barred(
     end: Time,
     rules: &Rules,
 ) -> Option<&'static str> {
-    let (notice, min_run) = (
-        bid.notice.unwrap_or_default(),
-        bid.min_run.unwrap_or_default(),
-    );
+    let (notice, min_run) = (bid.notice.unwrap_or_default(), bid.min_run.unwrap_or_default());
     if bid.start > end {
         Some("its start is still to come")
     } else if end + notice + min_run > bid.end {
@@ -166,10 +149,7 @@ pub fn score(bid: &Bid, reliability: Ppm, rules: &Rules) -> Price {
     let cheaper = MILLION * whole - i128::from(rules.dispatch.flexibility_weight) * flexible;
     let price = i128::from(bid.price.0);
     let exact = if price < 0 {
-        divide_rounded(
-            price * (MILLION * MILLION * MILLION) * whole,
-            dearer * cheaper,
-        )
+        divide_rounded(price * (MILLION * MILLION * MILLION) * whole, dearer * cheaper)
     } else {
         let common = greatest_common_divisor(dearer, MILLION * MILLION * MILLION);
         let scale = MILLION * MILLION * MILLION / common;
@@ -179,9 +159,5 @@ pub fn score(bid: &Bid, reliability: Ppm, rules: &Rules) -> Price {
 }
 
 fn greatest_common_divisor(a: i128, b: i128) -> i128 {
-    if b == 0 {
-        a
-    } else {
-        greatest_common_divisor(b, a % b)
-    }
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }

@@ -45,10 +45,7 @@ impl Offers {
     /// A program that exists.
     #[must_use]
     pub fn program(&self, name: &str) -> Option<&Program> {
-        self.programs
-            .get(name)
-            .map(|held| &held.value)
-            .filter(|program| !program.is_removed())
+        self.programs.get(name).map(|held| &held.value).filter(|program| !program.is_removed())
     }
 
     /// Where a bid stands at an instant, the end of a tick.
@@ -68,12 +65,7 @@ impl Offers {
     }
 
     pub(super) fn fold_program(&mut self, version: Version, program: Program) {
-        upsert(
-            &mut self.programs,
-            program.program.clone(),
-            version,
-            program,
-        );
+        upsert(&mut self.programs, program.program.clone(), version, program);
     }
 
     pub(super) fn fold_bid(&mut self, version: Version, bid: Bid) {
@@ -85,33 +77,18 @@ impl Offers {
                 if bid.price != before.price || bid.max > before.max {
                     known.submitted = time;
                 }
-                known.held = Held {
-                    version,
-                    value: bid,
-                };
+                known.held = Held { version, value: bid };
             }
             None => {
                 let key = bid.bid.clone();
-                let held = Held {
-                    version,
-                    value: bid,
-                };
-                self.bids.insert(
-                    key,
-                    HeldBid {
-                        held,
-                        submitted: time,
-                    },
-                );
+                let held = Held { version, value: bid };
+                self.bids.insert(key, HeldBid { held, submitted: time });
             }
         }
     }
 
     pub(super) fn fold_withdrawal(&mut self, version: Version, bid: Text) {
-        let held = self
-            .withdrawals
-            .entry(bid)
-            .or_insert_with(|| version.clone());
+        let held = self.withdrawals.entry(bid).or_insert_with(|| version.clone());
         if *held < version {
             *held = version;
         }
@@ -124,8 +101,7 @@ impl Offers {
 
     pub(super) fn forget(&mut self, now: Time, retention: Millis) {
         let past = |ended: Time| ended + retention < now;
-        self.programs
-            .retain(|_, held| !held.value.is_removed() || !past(held.version.time));
+        self.programs.retain(|_, held| !held.value.is_removed() || !past(held.version.time));
         let withdrawals = &self.withdrawals;
         self.bids.retain(|bid, known| {
             let taken_back = withdrawals.get(bid).map(|version| version.time);

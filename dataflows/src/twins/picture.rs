@@ -133,10 +133,7 @@ pub fn current_path(standing: &Standing, shape: &Shape) -> Option<Vec<Text>> {
     for share in lines {
         let line = shape.lines.get(&share.line)?;
         let (from, to) = (&shape.area_of[&line.from], &shape.area_of[&line.to]);
-        if pairs
-            .last()
-            .is_none_or(|last| *last != (from, to) && *last != (to, from))
-        {
+        if pairs.last().is_none_or(|last| *last != (from, to) && *last != (to, from)) {
             pairs.push((from, to));
         }
     }
@@ -185,11 +182,7 @@ fn program_rows(
     collections: &Collections,
     committed: &BTreeMap<Text, Watts>,
 ) -> BTreeMap<Text, ProgramRow> {
-    let live = collections
-        .offers
-        .programs
-        .iter()
-        .filter(|(_, held)| !held.value.is_removed());
+    let live = collections.offers.programs.iter().filter(|(_, held)| !held.value.is_removed());
     live.map(|(name, held)| {
         let row = ProgramRow {
             region: held.value.region.clone().unwrap_or_default(),
@@ -242,29 +235,17 @@ fn unresolved(collections: &Collections, shape: &Shape) -> Vec<Unresolved> {
         let bid = &known.held.value;
         if collections.offers.program(&bid.program).is_none() {
             let missing = bid.program.clone();
-            found.push(Unresolved {
-                type_name: "dr.bid",
-                key: key.clone(),
-                missing,
-            });
+            found.push(Unresolved { type_name: "dr.bid", key: key.clone(), missing });
         } else if let Some(node) = &bid.node
             && !shape.area_of.contains_key(node)
         {
-            found.push(Unresolved {
-                type_name: "dr.bid",
-                key: key.clone(),
-                missing: node.clone(),
-            });
+            found.push(Unresolved { type_name: "dr.bid", key: key.clone(), missing: node.clone() });
         }
     }
     for node in collections.telemetry.keys() {
         if !shape.area_of.contains_key(node) {
             let (key, missing) = (node.clone(), node.clone());
-            found.push(Unresolved {
-                type_name: "grid.telemetry",
-                key,
-                missing,
-            });
+            found.push(Unresolved { type_name: "grid.telemetry", key, missing });
         }
     }
     found

@@ -77,15 +77,13 @@ impl<'a> Walk<'a> {
         if outcomes.refused > 0 {
             *self.counters.dead_letters.entry(Reason::Late).or_default() += outcomes.refused;
         }
-        self.collections
-            .forget(self.rules.end_of(tick), self.rules.retention);
+        self.collections.forget(self.rules.end_of(tick), self.rules.retention);
     }
 
     /// Stands at a tick without records of its own: only time has passed.
     pub fn pass(&mut self, tick: Tick) {
         self.collections.answers.clear();
-        self.collections
-            .forget(self.rules.end_of(tick), self.rules.retention);
+        self.collections.forget(self.rules.end_of(tick), self.rules.retention);
     }
 
     /// The counters, once the rest of the input was read: `tick` is the last one closed.
@@ -130,10 +128,7 @@ pub fn state_at(
     rules: &Rules,
     max_record_bytes: usize,
 ) -> State {
-    let partitions = files
-        .iter()
-        .map(|bytes| reads(bytes, max_record_bytes))
-        .collect();
+    let partitions = files.iter().map(|bytes| reads(bytes, max_record_bytes)).collect();
     let mut walk = Walk::new(partitions, rules);
     let mut orders = Orders {
         book: Book::default(),
@@ -162,11 +157,7 @@ pub fn state_at(
     let picture =
         shown.map(|tick| Picture::of(&walk.collections, &orders.book, rules.end_of(tick), rules));
     // The row that stopped the walk is among those still open.
-    State {
-        time,
-        picture,
-        counters: walk.finish(shown),
-    }
+    State { time, picture, counters: walk.finish(shown) }
 }
 
 /// The recorded orders beside a walk.
@@ -204,9 +195,8 @@ impl Orders<'_> {
 /// The records of a file's lines, without its blank ones.
 #[must_use]
 pub fn reads(bytes: &[u8], max_record_bytes: usize) -> Reads<'_> {
-    let lines = bytes
-        .split(|byte| *byte == b'\n')
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let lines =
+        bytes.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let told = lines.filter(|line| !line.iter().all(u8::is_ascii_whitespace));
     Box::new(told.map(move |line| -> Read {
         decode(line, max_record_bytes).map_err(|refusal| refusal.reason)

@@ -64,11 +64,7 @@ impl Book {
             Answer::Completed => standing.finals.push(EndReason::Completed),
             Answer::Failed | Answer::OptedOut => {
                 let failed = answer.value.status == Answer::Failed;
-                let reason = if failed {
-                    EndReason::Failed
-                } else {
-                    EndReason::OptedOut
-                };
+                let reason = if failed { EndReason::Failed } else { EndReason::OptedOut };
                 standing.finals.push(reason);
                 if let Kind::DemandResponse { bid, .. } = &standing.order.kind {
                     let bid = bid.clone();
@@ -130,18 +126,8 @@ fn start(standing: &mut Standing, answer: &HeldAnswer, amount: Watts) {
     let from = answer.version.time.max(standing.order.since);
     let power = answer.value.confirmed.unwrap_or(amount);
     let version = answer.version.clone();
-    let at = standing
-        .started
-        .partition_point(|known| known.version < version);
-    standing.started.insert(
-        at,
-        Started {
-            version,
-            from,
-            power,
-            shown: false,
-        },
-    );
+    let at = standing.started.partition_point(|known| known.version < version);
+    standing.started.insert(at, Started { version, from, power, shown: false });
 }
 
 /// Where an order's relief counts: the area, and the node where the bid names one.
@@ -158,16 +144,8 @@ fn place<'a>(
             if let Some(node) = node {
                 return Some((shape.area_of.get(node)?, Some(node)));
             }
-            let region = collections
-                .offers
-                .program(program)
-                .and_then(|it| it.region.as_ref());
-            Some((
-                shape
-                    .main_area
-                    .get(region.unwrap_or(&standing.order.region))?,
-                None,
-            ))
+            let region = collections.offers.program(program).and_then(|it| it.region.as_ref());
+            Some((shape.main_area.get(region.unwrap_or(&standing.order.region))?, None))
         }
     }
 }
@@ -180,10 +158,7 @@ fn newest_telemetry(
 ) -> Option<Time> {
     let (area, node) = place(standing, collections, shape)?;
     match node {
-        Some(node) => collections
-            .telemetry
-            .get(node)
-            .map(|held| held.version.time),
+        Some(node) => collections.telemetry.get(node).map(|held| held.version.time),
         None => newest.get(area).copied(),
     }
 }

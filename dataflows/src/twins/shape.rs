@@ -108,17 +108,10 @@ impl Shape {
             if wrong.is_empty() && held.in_service() {
                 let loss = rules.dispatch.line_loss(line.loss, line.length);
                 let wheeling_price = line.wheeling_price.unwrap_or_default();
-                let live = LiveLine {
-                    from,
-                    to,
-                    capacity,
-                    loss,
-                    wheeling_price,
-                };
+                let live = LiveLine { from, to, capacity, loss, wheeling_price };
                 self.lines.insert(name.clone(), live);
             }
-            self.violations
-                .extend(wrong.into_iter().map(|kind| (kind, name.clone())));
+            self.violations.extend(wrong.into_iter().map(|kind| (kind, name.clone())));
         }
     }
 
@@ -131,8 +124,7 @@ impl Shape {
         let mut seen: BTreeSet<&Text> = BTreeSet::new();
         for &start in regions.keys() {
             if !neighbours.contains_key(start) {
-                self.violations
-                    .insert((ViolationKind::IsolatedNode, start.clone()));
+                self.violations.insert((ViolationKind::IsolatedNode, start.clone()));
             }
             if !seen.insert(start) {
                 continue;
@@ -165,11 +157,8 @@ impl Shape {
             let whole = islands.len() == 1;
             let mut main: Option<(usize, Text)> = None;
             for (island, nodes) in islands {
-                let name = if whole {
-                    region.clone()
-                } else {
-                    Text::from(format!("{region}@{island}"))
-                };
+                let name =
+                    if whole { region.clone() } else { Text::from(format!("{region}@{island}")) };
                 // Islands come in order of name, so only a larger part displaces an earlier one.
                 if main.as_ref().is_none_or(|(most, _)| nodes.len() > *most) {
                     main = Some((nodes.len(), name.clone()));
@@ -177,11 +166,7 @@ impl Shape {
                 for node in &nodes {
                     self.area_of.insert(node.clone(), name.clone());
                 }
-                let area = Area {
-                    region: region.clone(),
-                    island: island.clone(),
-                    nodes,
-                };
+                let area = Area { region: region.clone(), island: island.clone(), nodes };
                 self.areas.insert(name, area);
             }
             if let Some((_, name)) = main {

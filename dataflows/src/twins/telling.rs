@@ -75,14 +75,10 @@ impl Picture {
         object.objects("plans", &self.book.plans, |row, (plan, standing)| {
             write_plan(row, plan, standing);
         });
-        object.objects(
-            "violations",
-            &self.shape.violations,
-            |row, (kind, subject)| {
-                row.text("kind", kind.name());
-                row.text("subject", subject);
-            },
-        );
+        object.objects("violations", &self.shape.violations, |row, (kind, subject)| {
+            row.text("kind", kind.name());
+            row.text("subject", subject);
+        });
         object.objects("unresolved", &self.unresolved, |row, waiting| {
             row.text("type", waiting.type_name);
             row.text("key", &waiting.key);
@@ -111,16 +107,12 @@ impl Picture {
             row.integer("nodes", count(island.nodes.len()));
             row.texts("regions", &island.regions);
         });
-        object.objects(
-            "critical_lines",
-            &self.critical_lines,
-            |row, (line, cut_off)| {
-                row.text("line", line);
-                row.integer("nodes", count(cut_off.nodes));
-                row.megawatts("load_mw", cut_off.load);
-                row.texts("regions", &cut_off.regions);
-            },
-        );
+        object.objects("critical_lines", &self.critical_lines, |row, (line, cut_off)| {
+            row.text("line", line);
+            row.integer("nodes", count(cut_off.nodes));
+            row.megawatts("load_mw", cut_off.load);
+            row.texts("regions", &cut_off.regions);
+        });
     }
 
     fn write_market(&self, object: &mut JsonWriter<'_>) {
@@ -134,14 +126,10 @@ impl Picture {
         object.objects("bids", &self.bids, |row, (name, bid)| {
             write_bid(row, name, bid);
         });
-        object.objects(
-            "participants",
-            &self.participants,
-            |row, (name, reliability)| {
-                row.text("participant", name);
-                row.fraction("reliability", *reliability);
-            },
-        );
+        object.objects("participants", &self.participants, |row, (name, reliability)| {
+            row.text("participant", name);
+            row.fraction("reliability", *reliability);
+        });
     }
 }
 

@@ -25,13 +25,7 @@ fn reserve(id: &str, second: u32, reserve_mw: u32) -> String {
 
 fn state(files: &[String], second: i64, rules: &Rules) -> State {
     let files: Vec<&[u8]> = files.iter().map(String::as_bytes).collect();
-    state_at(
-        &files,
-        Time(second * 1_000),
-        &BTreeMap::new(),
-        rules,
-        1 << 20,
-    )
+    state_at(&files, Time(second * 1_000), &BTreeMap::new(), rules, 1 << 20)
 }
 
 #[test]
@@ -47,10 +41,7 @@ fn a_late_record_is_admitted_to_its_partitions_tick_and_keeps_its_time() {
 
 #[test]
 fn a_late_record_may_be_refused_but_a_fact_never_is() {
-    let rules = Rules {
-        late: Late::DeadLetter,
-        ..Rules::default()
-    };
+    let rules = Rules { late: Late::DeadLetter, ..Rules::default() };
     let fact = r#""participant":"p","instructed_mw":1,"delivered_mw":1"#;
     let late = reserve("3", 5, 3) + &line("4", "dr.performance", 5, fact);
     let files = [reserve("1", 20, 1) + &late];
@@ -69,18 +60,9 @@ fn nothing_closes_past_the_last_record_that_is_no_watermark() {
 
 #[test]
 fn a_copy_passes_again_once_its_identity_is_forgotten() {
-    let again = |second| {
-        [
-            reserve("1", 1, 1),
-            reserve("2", 700, 2),
-            reserve("1", second, 3),
-        ]
-        .concat()
-    };
-    let rules = Rules {
-        lateness: Millis(1_000_000),
-        ..Rules::default()
-    };
+    let again =
+        |second| [reserve("1", 1, 1), reserve("2", 700, 2), reserve("1", second, 3)].concat();
+    let rules = Rules { lateness: Millis(1_000_000), ..Rules::default() };
     let duplicates = |second| state(&[again(second)], 900, &rules).counters.duplicates;
     // Remembered while a tick begins at 601 s at the latest.
     assert_eq!(duplicates(603), 1);
@@ -89,25 +71,14 @@ fn a_copy_passes_again_once_its_identity_is_forgotten() {
 
 #[test]
 fn a_word_older_than_a_lines_removal_counts_for_nothing() {
-    let nodes = [("1", "a"), ("2", "b")].map(|(id, node)| {
-        line(
-            id,
-            "grid.node",
-            1,
-            &format!(r#""node":"{node}","region":"A""#),
-        )
-    });
+    let nodes = [("1", "a"), ("2", "b")]
+        .map(|(id, node)| line(id, "grid.node", 1, &format!(r#""node":"{node}","region":"A""#)));
     let described = r#""line":"l","from":"a","to":"b","capacity_mw":1"#;
     let rest = [
         line("3", "grid.line", 1, described),
         line("4", "grid.line", 3, r#""line":"l","removed":true"#),
         line("5", "grid.line", 9, described),
-        line(
-            "6",
-            "grid.line_status",
-            2,
-            r#""line":"l","in_service":false"#,
-        ),
+        line("6", "grid.line_status", 2, r#""line":"l","in_service":false"#),
     ];
     let state = state(&[nodes.concat() + &rest.concat()], 12, &Rules::default());
     assert_eq!(state.picture.unwrap().shape.lines.len(), 1);
@@ -116,24 +87,14 @@ fn a_word_older_than_a_lines_removal_counts_for_nothing() {
 #[test]
 fn a_parallel_line_is_not_critical() {
     let node = |id: &str, node: &str| {
-        line(
-            id,
-            "grid.node",
-            1,
-            &format!(r#""node":"{node}","region":"A""#),
-        )
+        line(id, "grid.node", 1, &format!(r#""node":"{node}","region":"A""#))
     };
     let join = |name: &str, from: &str, to: &str| {
         let data = format!(r#""line":"{name}","from":"{from}","to":"{to}","capacity_mw":1"#);
         line(name, "grid.line", 1, &data)
     };
     let file = [node("1", "a"), node("2", "b"), node("3", "c")].concat()
-        + &[
-            join("x", "a", "b"),
-            join("y", "b", "a"),
-            join("z", "c", "b"),
-        ]
-        .concat();
+        + &[join("x", "a", "b"), join("y", "b", "a"), join("z", "c", "b")].concat();
     let picture = state(&[file], 4, &Rules::default()).picture.unwrap();
     let critical = critical_lines(&picture.shape, |_| Watts(5));
     assert_eq!(critical.keys().collect::<Vec<_>>(), ["z"]);
@@ -164,14 +125,7 @@ fn a_negative_price_is_divided_so_that_worse_is_higher() {
 
 #[test]
 fn an_order_follows_most_of_its_areas_nodes() {
-    let node = |id: &str| {
-        line(
-            id,
-            "grid.node",
-            1,
-            &format!(r#""node":"{id}","region":"R""#),
-        )
-    };
+    let node = |id: &str| line(id, "grid.node", 1, &format!(r#""node":"{id}","region":"R""#));
     let join = |from: &str, to: &str| {
         let data = format!(r#""line":"{from}{to}","from":"{from}","to":"{to}","capacity_mw":1"#);
         line(&format!("l{from}{to}"), "grid.line", 1, &data)
@@ -192,13 +146,7 @@ fn an_order_follows_most_of_its_areas_nodes() {
         supersedes: None,
     };
     let (area, started, finals) = (Text::from("R"), vec![], vec![]);
-    let standing = Standing {
-        order,
-        area,
-        received: false,
-        started,
-        finals,
-    };
+    let standing = Standing { order, area, received: false, started, finals };
     let mut book = Book::default();
     book.standing.insert("o".into(), standing);
     book.follow(&before, &after);

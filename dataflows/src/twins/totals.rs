@@ -53,10 +53,7 @@ pub fn node_load(collections: &Collections, node: &str, end: Time, rules: &Rules
     if !counts(collections, node, end, rules) {
         return Watts::ZERO;
     }
-    collections
-        .telemetry
-        .get(node)
-        .map_or(Watts::ZERO, |held| held.value.load)
+    collections.telemetry.get(node).map_or(Watts::ZERO, |held| held.value.load)
 }
 
 /// The totals of every area at a tick's end, given its relief.
@@ -109,11 +106,7 @@ impl Totals {
         let lacking = (demand - self.available).max(self.declared_shortfall);
         self.shortfall = lacking.max(Watts::ZERO);
         // Under `exclude` the stale part is not in `available` to begin with.
-        let held = if rules.stale == Stale::Hold {
-            self.stale_available
-        } else {
-            Watts::ZERO
-        };
+        let held = if rules.stale == Stale::Hold { self.stale_available } else { Watts::ZERO };
         if self.shortfall == Watts::ZERO {
             let spare = self.available - held - demand - self.reserve;
             self.surplus = spare.max(Watts::ZERO);

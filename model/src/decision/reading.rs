@@ -77,17 +77,10 @@ pub fn read(line: &[u8]) -> Read<Written> {
     } else {
         let event = event(&type_name, &data)?;
         if event.subject() != subject {
-            return Err(wrong(format!(
-                "subject {subject} is not {}",
-                event.subject()
-            )));
+            return Err(wrong(format!("subject {subject} is not {}", event.subject())));
         }
         let (region, area) = (data.optional_text("region")?, data.optional_text("area")?);
-        Body::Decision(Decision {
-            event,
-            region,
-            area,
-        })
+        Body::Decision(Decision { event, region, area })
     };
     Ok(Written {
         id: envelope.text("id")?,
@@ -121,10 +114,7 @@ fn event(type_name: &str, data: &Fields<'_>) -> Read<Event> {
             plan: data.text("plan")?,
             order: data.text("order")?,
             reason: data.one_of("reason", &REASONS, EndReason::name)?,
-            amount: data
-                .nested("inputs")?
-                .optional_watts("mw")?
-                .unwrap_or_default(),
+            amount: data.nested("inputs")?.optional_watts("mw")?.unwrap_or_default(),
         }),
         "dispatch.plan_created" => Event::PlanCreated(Box::new(plan_created(data)?)),
         "dispatch.cascade_cleared" => Event::CascadeCleared(Box::new(cascade_cleared(data)?)),
@@ -153,11 +143,7 @@ fn event(type_name: &str, data: &Fields<'_>) -> Read<Event> {
             program: data.text("program")?,
             status: data.one_of("status", &STATES, BidState::name)?,
             amount: data.watts("mw")?,
-            rank: if data.has("rank") {
-                Some(data.count("rank")?)
-            } else {
-                None
-            },
+            rank: if data.has("rank") { Some(data.count("rank")?) } else { None },
             reason: data.text("reason")?,
         }),
         "audit.entry" => Event::AuditEntry(audit_entry(data)?),
@@ -217,11 +203,7 @@ fn plan_created(data: &Fields<'_>) -> Read<PlanCreated> {
         unmet: data.watts("unmet_mw")?,
         cost: data.scaled("cost_per_h", 9)?,
         gap: narrow("gap", data.scaled("gap", 9)?)?,
-        supersedes: if data.has("supersedes") {
-            data.texts("supersedes")?
-        } else {
-            vec![]
-        },
+        supersedes: if data.has("supersedes") { data.texts("supersedes")? } else { vec![] },
         inputs: PlanInputs {
             generation: inputs.watts("generation_mw")?,
             available: inputs.watts("available_mw")?,
@@ -307,10 +289,7 @@ fn transfer(data: &Fields<'_>) -> Read<TransferOrdered> {
         order: data.text("order")?,
         path,
         lines: data.rows("lines", |row| {
-            Ok(LineShare {
-                line: row.text("line")?,
-                power: row.watts("mw")?,
-            })
+            Ok(LineShare { line: row.text("line")?, power: row.watts("mw")? })
         })?,
         sent,
         delivered,
@@ -391,10 +370,7 @@ impl<'a> Fields<'a> {
     }
 
     fn raw(&self, name: &str) -> Read<&'a str> {
-        self.0
-            .get(name)
-            .map(|value| value.get())
-            .ok_or_else(|| wrong(format!("{name} is missing")))
+        self.0.get(name).map(|value| value.get()).ok_or_else(|| wrong(format!("{name} is missing")))
     }
 
     fn get<T: serde::Deserialize<'a>>(&self, name: &str) -> Read<T> {
@@ -406,19 +382,11 @@ impl<'a> Fields<'a> {
     }
 
     fn optional_text(&self, name: &str) -> Read<Option<Text>> {
-        if self.has(name) {
-            self.text(name).map(Some)
-        } else {
-            Ok(None)
-        }
+        if self.has(name) { self.text(name).map(Some) } else { Ok(None) }
     }
 
     fn texts(&self, name: &str) -> Read<Vec<Text>> {
-        Ok(self
-            .get::<Vec<String>>(name)?
-            .into_iter()
-            .map(Text::from)
-            .collect())
+        Ok(self.get::<Vec<String>>(name)?.into_iter().map(Text::from).collect())
     }
 
     fn nested(&self, name: &str) -> Read<Fields<'a>> {
@@ -450,17 +418,13 @@ impl<'a> Fields<'a> {
     /// A JSON number, or its digits as text.
     fn sequence(&self) -> Read<u64> {
         let raw = self.raw("sequence")?;
-        raw.trim_matches('"')
-            .parse()
-            .map_err(|_| wrong(format!("sequence: {raw} is no number")))
+        raw.trim_matches('"').parse().map_err(|_| wrong(format!("sequence: {raw} is no number")))
     }
 
     fn scaled(&self, name: &str, decimals: usize) -> Read<i128> {
         let raw = self.raw(name)?;
         exact(raw, decimals).ok_or_else(|| {
-            wrong(format!(
-                "{name}: {raw} is no number of at most {decimals} decimals"
-            ))
+            wrong(format!("{name}: {raw} is no number of at most {decimals} decimals"))
         })
     }
 
@@ -469,11 +433,7 @@ impl<'a> Fields<'a> {
     }
 
     fn optional_watts(&self, name: &str) -> Read<Option<Watts>> {
-        if self.has(name) {
-            self.watts(name).map(Some)
-        } else {
-            Ok(None)
-        }
+        if self.has(name) { self.watts(name).map(Some) } else { Ok(None) }
     }
 
     fn price(&self, name: &str) -> Read<Price> {
@@ -497,9 +457,7 @@ fn exact(text: &str, decimals: usize) -> Option<i128> {
         None => (false, text),
     };
     let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-    let (kept, beyond) = fraction
-        .split_at_checked(decimals)
-        .unwrap_or((fraction, ""));
+    let (kept, beyond) = fraction.split_at_checked(decimals).unwrap_or((fraction, ""));
     if whole.is_empty() || beyond.bytes().any(|digit| digit != b'0') {
         return None;
     }
@@ -509,9 +467,7 @@ fn exact(text: &str, decimals: usize) -> Option<i128> {
         if !digit.is_ascii_digit() {
             return None;
         }
-        value = value
-            .checked_mul(10)?
-            .checked_add(i128::from(digit - b'0'))?;
+        value = value.checked_mul(10)?.checked_add(i128::from(digit - b'0'))?;
     }
     Some(if negative { -value } else { value })
 }
@@ -534,10 +490,7 @@ mod tests {
             cost: 123_456_789,
             gap: 1_000,
             supersedes: vec!["q".into()],
-            inputs: PlanInputs {
-                load: Watts(7),
-                ..Default::default()
-            },
+            inputs: PlanInputs { load: Watts(7), ..Default::default() },
         };
         let decision = Decision::of_area(
             Event::PlanCreated(Box::new(plan)),
@@ -564,13 +517,7 @@ mod tests {
 
     #[test]
     fn foreign_lines_are_refused_with_a_reason() {
-        for line in [
-            &b"[]"[..],
-            b"{",
-            b"\xff",
-            b"{}",
-            b"{\"specversion\":\"1.0\"}",
-        ] {
+        for line in [&b"[]"[..], b"{", b"\xff", b"{}", b"{\"specversion\":\"1.0\"}"] {
             assert!(read(line).is_err());
         }
     }

@@ -41,11 +41,7 @@ pub(super) fn read<'a>(
             "%}" => comment_depth = comment_depth.saturating_sub(1),
             _ => {}
         }
-        let mut code = if comment_depth > 0 {
-            ""
-        } else {
-            before(text, "%")
-        };
+        let mut code = if comment_depth > 0 { "" } else { before(text, "%") };
         if open.is_none() {
             match assignment(code) {
                 Some(Assignment::Table(table, rest)) => {
@@ -73,10 +69,7 @@ pub(super) fn read<'a>(
         }
     }
     if let Some(table) = open {
-        let place = Place {
-            table: Some(NAMES[table]),
-            ..Place::new(path, text.lines().count())
-        };
+        let place = Place { table: Some(NAMES[table]), ..Place::new(path, text.lines().count()) };
         return Err(place.malformed("the table is not closed by a `]`: the file is cut short"));
     }
     Ok(tables)
@@ -91,13 +84,7 @@ impl<'a> Table<'a> {
         while let Some(part) = parts.next() {
             let is_between = |character: char| character.is_whitespace() || character == ',';
             for field in part.split(is_between).filter(|field| !field.is_empty()) {
-                self.open
-                    .get_or_insert(Row {
-                        line,
-                        ..Row::default()
-                    })
-                    .fields
-                    .push(field);
+                self.open.get_or_insert(Row { line, ..Row::default() }).fields.push(field);
             }
             if parts.peek().is_some() || !is_continued {
                 self.end_row();

@@ -57,9 +57,7 @@ fn lines(path: &Path) -> Vec<String> {
 fn data(lines: &[String], kind: &str) -> Vec<String> {
     let kind = format!("\"type\":\"{kind}\"");
     let of_kind = lines.iter().filter(|line| line.contains(&kind));
-    of_kind
-        .map(|line| line.split_once("\"data\":").unwrap().1.to_owned())
-        .collect()
+    of_kind.map(|line| line.split_once("\"data\":").unwrap().1.to_owned()).collect()
 }
 
 #[test]
@@ -100,15 +98,9 @@ fn a_case_becomes_nodes_lines_and_telemetry() {
                  \"available_mw\":{available}}}}}"
         ))
     );
-    let sequence: Vec<_> = (1..=lines.len())
-        .map(|number| format!("\"sequence\":{number},"))
-        .collect();
-    assert!(
-        lines
-            .iter()
-            .zip(&sequence)
-            .all(|(line, sequence)| line.contains(sequence))
-    );
+    let sequence: Vec<_> =
+        (1..=lines.len()).map(|number| format!("\"sequence\":{number},")).collect();
+    assert!(lines.iter().zip(&sequence).all(|(line, sequence)| line.contains(sequence)));
 }
 
 #[test]

@@ -31,10 +31,7 @@ pub(super) struct Folder {
 
 impl Folder {
     pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
-        let unreadable = |cause| ImportError::Unreadable {
-            path: path.to_owned(),
-            cause,
-        };
+        let unreadable = |cause| ImportError::Unreadable { path: path.to_owned(), cause };
         // What is named is a folder; that others of the layout are missing is no error.
         fs::read_dir(path).map_err(unreadable)?;
         let mut files = BTreeMap::new();
@@ -44,33 +41,20 @@ impl Folder {
                 None => vec![path.join(place)],
             };
             for file in folders.iter().flat_map(|folder| entries(folder)) {
-                let name = file
-                    .file_name()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .to_lowercase();
+                let name = file.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
                 let name = name.strip_suffix(".gz").unwrap_or(&name).to_owned();
                 files.entry(name).or_insert(file);
             }
         }
-        Ok(Self {
-            path: path.to_owned(),
-            files,
-        })
+        Ok(Self { path: path.to_owned(), files })
     }
 
     /// Reads the file of this name.
     pub(super) fn csv(&self, name: &str) -> Result<Csv, ImportError> {
         let Some(path) = self.files.get(&name.to_lowercase()) else {
-            return Err(ImportError::NoFile {
-                folder: self.path.clone(),
-                name: name.to_owned(),
-            });
+            return Err(ImportError::NoFile { folder: self.path.clone(), name: name.to_owned() });
         };
-        Ok(Csv {
-            path: path.clone(),
-            text: text::read(path)?,
-        })
+        Ok(Csv { path: path.clone(), text: text::read(path)? })
     }
 }
 
@@ -79,9 +63,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
     };
-    let mut paths: Vec<_> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
+    let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     paths.sort();
     paths
 }
@@ -103,19 +85,12 @@ impl Csv {
     pub(super) fn columns(&self) -> Vec<Column> {
         let header = fields(self.text.lines().next().unwrap_or_default(), usize::MAX);
         let columns = header.into_iter().enumerate();
-        columns
-            .map(|(index, name)| Column {
-                index,
-                name: name.to_owned(),
-            })
-            .collect()
+        columns.map(|(index, name)| Column { index, name: name.to_owned() }).collect()
     }
 
     /// A column that not every edition of the data has.
     pub(super) fn find(&self, name: &str) -> Option<Column> {
-        self.columns()
-            .into_iter()
-            .find(|column| column.name == name)
+        self.columns().into_iter().find(|column| column.name == name)
     }
 
     pub(super) fn column(&self, name: &str) -> Result<Column, ImportError> {
@@ -127,13 +102,11 @@ impl Csv {
     /// The lines below the header; blank ones are none.
     pub(super) fn lines(&self) -> impl Iterator<Item = Line<'_>> {
         let lines = (1..).zip(self.text.lines()).skip(1);
-        lines
-            .filter(|(_, text)| !text.trim().is_empty())
-            .map(|(line, text)| Line {
-                path: &self.path,
-                line,
-                text,
-            })
+        lines.filter(|(_, text)| !text.trim().is_empty()).map(|(line, text)| Line {
+            path: &self.path,
+            line,
+            text,
+        })
     }
 
     /// The rows below the header.
@@ -158,11 +131,7 @@ pub(super) struct Line<'a> {
 impl<'a> Line<'a> {
     /// The line's first fields: of a year's rows most are only asked for their time.
     pub(super) fn row(self, fields_max: usize) -> Row<'a> {
-        Row {
-            path: self.path,
-            line: self.line,
-            fields: fields(self.text, fields_max),
-        }
+        Row { path: self.path, line: self.line, fields: fields(self.text, fields_max) }
     }
 }
 
@@ -175,10 +144,7 @@ pub(super) struct Row<'a> {
 
 impl<'a> Row<'a> {
     pub(super) fn place(&self, column: &Column) -> Place {
-        Place {
-            column: Some(column.name.clone()),
-            ..Place::new(self.path, self.line)
-        }
+        Place { column: Some(column.name.clone()), ..Place::new(self.path, self.line) }
     }
 
     pub(super) fn text(&self, column: &Column) -> Result<&'a str, ImportError> {
@@ -198,10 +164,8 @@ impl<'a> Row<'a> {
         limit: u64,
     ) -> Result<i64, ImportError> {
         let text = self.text(column)?;
-        let number = Number::parse(text).ok_or_else(|| {
-            self.place(column)
-                .malformed(format!("`{text}` is no number"))
-        })?;
+        let number = Number::parse(text)
+            .ok_or_else(|| self.place(column).malformed(format!("`{text}` is no number")))?;
         number
             .scaled(decimals, limit)
             .map_err(|problem| self.place(column).malformed(format!("`{text}` {problem}")))
@@ -237,9 +201,7 @@ fn fields(line: &str, fields_max: usize) -> Vec<&str> {
     while let Some(text) = rest
         && fields.len() < fields_max
     {
-        let quoted = text
-            .strip_prefix('"')
-            .and_then(|inner| inner.split_once('"'));
+        let quoted = text.strip_prefix('"').and_then(|inner| inner.split_once('"'));
         let (field, behind) = match quoted {
             Some((field, behind)) => (field, behind.split_once(',').map(|(_, behind)| behind)),
             None => match text.split_once(',') {

@@ -74,42 +74,30 @@ impl Incidents {
             let line = error.span().map_or(0, |span| line_of(&text, &span));
             Place::new(path, line).malformed(error.message().trim())
         })?;
-        let reading = Reading {
-            path,
-            text: &text,
-            system,
-        };
+        let reading = Reading { path, text: &text, system };
         let mut incidents = Self::default();
         script.outages(&reading, &mut incidents)?;
         script.declarations(&reading, &mut incidents)?;
         script.customers(&reading, &mut incidents)?;
-        incidents
-            .records
-            .sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        incidents.records.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
         Ok(incidents)
     }
 
     /// Whether a generator is out.
     pub(super) fn is_out(&self, generator: &Text, time: Time) -> bool {
-        self.outages
-            .iter()
-            .any(|(id, span)| id == generator && span.holds(time))
+        self.outages.iter().any(|(id, span)| id == generator && span.holds(time))
     }
 
     /// Whether a bus's meter is not heard.
     pub(super) fn is_silent(&self, bus: &Text, time: Time) -> bool {
-        self.silences
-            .iter()
-            .any(|(id, span)| id == bus && span.holds(time))
+        self.silences.iter().any(|(id, span)| id == bus && span.holds(time))
     }
 
     /// Adds the record that begins something, and the one that ends it.
     fn add_span(&mut self, key: &str, span: Span, begin: Data, end: Data) {
-        self.records
-            .push((span.from, Text::from(format!("{key}/begin")), begin));
+        self.records.push((span.from, Text::from(format!("{key}/begin")), begin));
         if let Some(until) = span.until {
-            self.records
-                .push((until, Text::from(format!("{key}/end")), end));
+            self.records.push((until, Text::from(format!("{key}/end")), end));
         }
     }
 }
@@ -199,12 +187,8 @@ impl Script {
             let lines = system.branches.iter().map(|branch| &branch.id);
             let line = reading.known(&outage.line, lines)?;
             let span = reading.span(&outage.from, outage.until.as_ref())?;
-            let status = |in_service| {
-                Data::LineStatus(LineStatus {
-                    line: line.clone(),
-                    in_service,
-                })
-            };
+            let status =
+                |in_service| Data::LineStatus(LineStatus { line: line.clone(), in_service });
             let key = format!("line_status/{line}/{}", span.from);
             into.add_span(&key, span, status(false), status(true));
         }
@@ -228,12 +212,8 @@ impl Script {
         for declared in &self.shortfall {
             let region = reading.known(&declared.region, regions.iter())?;
             let span = reading.span(&declared.from, declared.until.as_ref())?;
-            let shortfall = |shortfall| {
-                Data::Shortfall(Shortfall {
-                    region: region.clone(),
-                    shortfall,
-                })
-            };
+            let shortfall =
+                |shortfall| Data::Shortfall(Shortfall { region: region.clone(), shortfall });
             let key = format!("shortfall/{region}/{}", span.from);
             let power = reading.power(&declared.mw)?;
             into.add_span(&key, span, shortfall(power), shortfall(Watts::ZERO));
@@ -268,15 +248,13 @@ impl Script {
                 instructed: reading.power(&performed.instructed_mw)?,
                 delivered: reading.power(&performed.delivered_mw)?,
             };
-            into.records
-                .push((at, key.into(), Data::Performance(Box::new(performance))));
+            into.records.push((at, key.into(), Data::Performance(Box::new(performance))));
         }
         for withdrawal in &self.withdrawal {
             let bid = Text::from(withdrawal.bid.as_str());
             let key = format!("bid_withdrawn/{bid}");
             let data = Data::BidWithdrawn(BidWithdrawn { bid });
-            into.records
-                .push((reading.time(&withdrawal.at)?, key.into(), data));
+            into.records.push((reading.time(&withdrawal.at)?, key.into(), data));
         }
         Ok(())
     }
@@ -335,10 +313,7 @@ impl Reading<'_> {
         let is_power = mw.get_ref().is_finite() && *mw.get_ref() >= 0.0;
         match decimal::scaled(if is_power { &text } else { "-1" }, 6, 1_000_000) {
             Ok(watts) if watts >= 0 => Ok(Watts(watts)),
-            _ => Err(self.malformed(
-                &mw.span(),
-                format!("`{text}` is not from 0 to 1 000 000 MW"),
-            )),
+            _ => Err(self.malformed(&mw.span(), format!("`{text}` is not from 0 to 1 000 000 MW"))),
         }
     }
 }

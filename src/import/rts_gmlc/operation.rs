@@ -56,9 +56,8 @@ impl Commitment {
         let time = |hour: usize| Time(start.0 + i64::try_from(hour).unwrap_or(0) * HOUR.0);
         let mut is_on = vec![vec![false; system.units.len()]; hours];
         for (region, order) in merit.iter().enumerate() {
-            let needs: Vec<_> = (0..=hours)
-                .map(|hour| forecast.need(system, region, time(hour)))
-                .collect();
+            let needs: Vec<_> =
+                (0..=hours).map(|hour| forecast.need(system, region, time(hour))).collect();
             for hour in 0..hours {
                 let mut rest = needs[hour].max(needs[hour + 1]);
                 for unit in order {
@@ -78,10 +77,7 @@ impl Commitment {
 
     fn is_on(&self, unit: usize, time: Time) -> bool {
         let hour = usize::try_from((time - self.start).0.div_euclid(HOUR.0)).unwrap_or(0);
-        self.is_on
-            .get(hour)
-            .or(self.is_on.last())
-            .is_some_and(|units| units[unit])
+        self.is_on.get(hour).or(self.is_on.last()).is_some_and(|units| units[unit])
     }
 }
 
@@ -156,12 +152,7 @@ impl Operation {
         let merit = merit_order(system);
         let commitment = Commitment::plan(system, &merit, forecast);
         let units = vec![Running::default(); system.units.len()];
-        Self {
-            merit,
-            commitment,
-            units,
-            interval: 0,
-        }
+        Self { merit, commitment, units, interval: 0 }
     }
 
     pub(super) fn unit(&self, index: usize) -> Running {
@@ -206,9 +197,7 @@ impl Operation {
                 continue;
             }
             let is_committed = self.commitment.is_on(*index, time);
-            let is_started = running
-                .started
-                .is_some_and(|(from, _)| self.interval >= from);
+            let is_started = running.started.is_some_and(|(from, _)| self.interval >= from);
             let stays_on = running.is_on && !running.is_stopped;
             let was_on = running.is_on;
             running.is_on = is_committed || is_started || stays_on;
@@ -235,11 +224,7 @@ impl Operation {
             let low = unit.min.max(running.output - unit.ramp).min(unit.max);
             (low, unit.max.min(running.output + unit.ramp).max(low))
         };
-        let on: Vec<_> = order
-            .iter()
-            .copied()
-            .filter(|index| self.units[*index].is_on)
-            .collect();
+        let on: Vec<_> = order.iter().copied().filter(|index| self.units[*index].is_on).collect();
         let mut rest = load;
         let mut lows = Watts::ZERO;
         for index in &on {
@@ -268,14 +253,7 @@ impl Operation {
             };
         }
         let price = price.map_or(Price::ZERO, |(_, price)| price);
-        Outcome {
-            price: if curtailed > Watts::ZERO {
-                Price::ZERO
-            } else {
-                price
-            },
-            curtailed,
-        }
+        Outcome { price: if curtailed > Watts::ZERO { Price::ZERO } else { price }, curtailed }
     }
 
     /// Starts units where load and reserve are not covered, and stops those that are not needed.
@@ -312,9 +290,7 @@ impl Operation {
             let running = &mut self.units[*index];
             let may_stop = running.is_on
                 && !self.commitment.is_on(*index, time)
-                && running
-                    .started
-                    .is_none_or(|(_, until)| self.interval >= until);
+                && running.started.is_none_or(|(_, until)| self.interval >= until);
             if may_stop && margin >= running.available {
                 margin -= running.available;
                 running.started = None;

@@ -45,14 +45,8 @@ impl When {
     }
 
     fn time(&self, row: &Row<'_>, step: Millis) -> Result<Time, ImportError> {
-        let (year, month) = (
-            row.scaled(&self.year, 0, 9999)?,
-            row.scaled(&self.month, 0, 99)?,
-        );
-        let (day, period) = (
-            row.scaled(&self.day, 0, 99)?,
-            row.scaled(&self.period, 0, 9999)?,
-        );
+        let (year, month) = (row.scaled(&self.year, 0, 9999)?, row.scaled(&self.month, 0, 99)?);
+        let (day, period) = (row.scaled(&self.day, 0, 99)?, row.scaled(&self.period, 0, 9999)?);
         let midnight = Time::parse(&format!("{year:04}-{month:02}-{day:02}T00:00:00Z"))
             .ok_or_else(|| row.place(&self.day).malformed("there is no such day"))?;
         Ok(midnight + Millis((period - 1) * step.0))
@@ -78,9 +72,7 @@ impl Series {
             let head = line.row(WHEN_FIELDS);
             let time = when.time(&head, step)?;
             if expected.is_some_and(|expected| expected != time) {
-                return Err(head
-                    .place(&when.period)
-                    .malformed("rows are missing before this one"));
+                return Err(head.place(&when.period).malformed("rows are missing before this one"));
             }
             expected = Some(time + step);
             let is_wanted = from.is_none_or(|from| time + step > from)
@@ -95,18 +87,10 @@ impl Series {
             }
         }
         let Some(start) = start else {
-            return Err(csv
-                .place()
-                .malformed("it holds nothing of the time asked for"));
+            return Err(csv.place().malformed("it holds nothing of the time asked for"));
         };
         let columns = columns.into_iter().map(|column| column.name).collect();
-        Ok(Self {
-            start,
-            step,
-            columns,
-            values,
-            place: csv.place(),
-        })
+        Ok(Self { start, step, columns, values, place: csv.place() })
     }
 
     pub(super) fn malformed(&self, problem: impl Into<String>) -> ImportError {

@@ -73,11 +73,7 @@ pub(super) struct Curve {
 impl Curve {
     /// The price of the next MWh at this output.
     pub(super) fn price_at(&self, output: Watts) -> Price {
-        let step = self
-            .steps
-            .iter()
-            .find(|(upto, _)| output < *upto)
-            .or(self.steps.last());
+        let step = self.steps.iter().find(|(upto, _)| output < *upto).or(self.steps.last());
         step.map_or(Price::ZERO, |(_, price)| *price)
     }
 
@@ -127,11 +123,7 @@ impl System {
             self.buses.push(Bus {
                 id: row.text(&id)?.into(),
                 name: row.text(&name)?.into(),
-                region: self
-                    .regions
-                    .iter()
-                    .position(|known| known == region)
-                    .unwrap_or(0),
+                region: self.regions.iter().position(|known| known == region).unwrap_or(0),
                 load: row.power(&load)?,
                 latitude: Microdegrees(row.scaled(&latitude, 6, 90)?),
                 longitude: Microdegrees(row.scaled(&longitude, 6, 180)?),
@@ -141,11 +133,7 @@ impl System {
     }
 
     fn read_branches(&mut self, csv: &Csv) -> Result<(), ImportError> {
-        let (id, from, to) = (
-            csv.column("UID")?,
-            csv.column("From Bus")?,
-            csv.column("To Bus")?,
-        );
+        let (id, from, to) = (csv.column("UID")?, csv.column("From Bus")?, csv.column("To Bus")?);
         let (rating, length) = (csv.column("Cont Rating")?, csv.column("Length")?);
         for row in csv.rows() {
             let thousandths_of_a_mile = row.scaled(&length, 3, 10_000)?;
@@ -162,11 +150,7 @@ impl System {
     }
 
     fn read_direct_current(&mut self, csv: &Csv) -> Result<(), ImportError> {
-        let (id, from, to) = (
-            csv.column("UID")?,
-            csv.column("From Bus")?,
-            csv.column("To Bus")?,
-        );
+        let (id, from, to) = (csv.column("UID")?, csv.column("From Bus")?, csv.column("To Bus")?);
         let rating = csv.column("MW Load")?;
         for row in csv.rows() {
             self.branches.push(Branch {
@@ -182,33 +166,20 @@ impl System {
 
     fn read_generators(&mut self, csv: &Csv) -> Result<(), ImportError> {
         let (id, kind) = (csv.column("GEN UID")?, csv.column("Unit Type")?);
-        let (bus, max, min) = (
-            csv.column("Bus ID")?,
-            csv.column("PMax MW")?,
-            csv.column("PMin MW")?,
-        );
+        let (bus, max, min) =
+            (csv.column("Bus ID")?, csv.column("PMax MW")?, csv.column("PMin MW")?);
         let ramp = csv.column("Ramp Rate MW/Min")?;
-        let (min_up, start_up) = (
-            csv.column("Min Up Time Hr")?,
-            csv.column("Start Time Warm Hr")?,
-        );
+        let (min_up, start_up) = (csv.column("Min Up Time Hr")?, csv.column("Start Time Warm Hr")?);
         for row in csv.rows() {
             let bus_id = row.text(&bus)?;
             let Some(at) = self.buses.iter().position(|known| known.id == bus_id) else {
-                return Err(row
-                    .place(&bus)
-                    .malformed(format!("there is no bus `{bus_id}`")));
+                return Err(row.place(&bus).malformed(format!("there is no bus `{bus_id}`")));
             };
             let (id, region) = (Text::from(row.text(&id)?), self.buses[at].region);
             let max = row.power(&max)?;
             match row.text(&kind)? {
                 "WIND" | "PV" | "RTPV" | "HYDRO" | "ROR" | "CSP" => {
-                    self.plants.push(Plant {
-                        id,
-                        bus: at,
-                        region,
-                        max,
-                    });
+                    self.plants.push(Plant { id, bus: at, region, max });
                 }
                 "STEAM" | "CT" | "CC" | "NUCLEAR" => self.units.push(Unit {
                     id,
@@ -246,17 +217,11 @@ fn curve(csv: &Csv, row: &Row<'_>, max: Watts) -> Result<Curve, ImportError> {
             0 => "HR_avg_0".to_owned(),
             _ => format!("HR_incr_{number}"),
         };
-        let columns = (
-            csv.find(&format!("Output_pct_{number}")),
-            csv.find(&rate_name),
-        );
+        let columns = (csv.find(&format!("Output_pct_{number}")), csv.find(&rate_name));
         let (Some(share), Some(rate)) = columns else {
             break;
         };
-        let step = (
-            row.optional(&share, 9, 1)?,
-            row.optional(&rate, 3, 1_000_000)?,
-        );
+        let step = (row.optional(&share, 9, 1)?, row.optional(&rate, 3, 1_000_000)?);
         let (Some(share), Some(rate)) = step else {
             break;
         };
@@ -264,9 +229,7 @@ fn curve(csv: &Csv, row: &Row<'_>, max: Watts) -> Result<Curve, ImportError> {
         // Millionths of a $ per million BTU × thousandths of a BTU per kWh, in thousandths of a $
         // per MWh.
         let price = divide_rounded(i128::from(fuel_price) * i128::from(rate), 1_000_000_000);
-        let price = i64::try_from(price)
-            .unwrap_or(i64::MAX)
-            .saturating_add(other_cost);
+        let price = i64::try_from(price).unwrap_or(i64::MAX).saturating_add(other_cost);
         steps.push((Watts(i64::try_from(upto).unwrap_or(i64::MAX)), Price(price)));
     }
     Ok(Curve { steps })

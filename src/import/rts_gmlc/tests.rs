@@ -40,11 +40,7 @@ fn series(folder: &Path, name: &str, columns: &[&str], value: impl Fn(usize, usi
             }
             text.push('\n');
         }
-        fs::write(
-            folder.join(format!("timeseries/{horizon}_{name}.csv")),
-            text,
-        )
-        .unwrap();
+        fs::write(folder.join(format!("timeseries/{horizon}_{name}.csv")), text).unwrap();
     }
 }
 
@@ -60,14 +56,10 @@ fn data_folder() -> tempfile::TempDir {
         fs::write(path.join(name), text).unwrap();
     }
     fs::create_dir(path.join("timeseries")).unwrap();
-    series(path, "regional_Load", &["1", "2"], |_, column| {
-        [90, 40][column]
-    });
+    series(path, "regional_Load", &["1", "2"], |_, column| [90, 40][column]);
     series(path, "regional_Spin_Up_R1", &["Spin_Up_R1"], |_, _| 3);
     series(path, "regional_Spin_Up_R2", &["Spin_Up_R2"], |_, _| 2);
-    series(path, "wind", &["102_WIND_1"], |hour, _| {
-        if hour == 9 { 80 } else { 20 }
-    });
+    series(path, "wind", &["102_WIND_1"], |hour, _| if hour == 9 { 80 } else { 20 });
     for nothing in ["pv", "rtpv", "hydro", "Natural_Inflow"] {
         series(path, nothing, &[], |_, _| 0);
     }
@@ -96,12 +88,7 @@ fn reading(records: &[Record], bus: &str, at: &str) -> [i64; 3] {
         Data::Telemetry(telemetry) if telemetry.node == bus => Some(telemetry),
         _ => None,
     });
-    let Telemetry {
-        generation,
-        load,
-        available,
-        ..
-    } = of_bus.next_back().unwrap();
+    let Telemetry { generation, load, available, .. } = of_bus.next_back().unwrap();
     [generation.0, load.0, available.unwrap().0].map(|watts| watts / 1_000_000)
 }
 
@@ -123,31 +110,14 @@ fn the_system_is_told_first() {
         (first.source.as_str(), first.sequence, first.time),
         ("rts-gmlc", 1, time("06:00:00"))
     );
-    let Data::Node(node) = &records[0].data else {
-        panic!()
-    };
-    assert_eq!(
-        (node.region.as_deref(), node.name.as_deref()),
-        (Some("1"), Some("Abel"))
-    );
+    let Data::Node(node) = &records[0].data else { panic!() };
+    assert_eq!((node.region.as_deref(), node.name.as_deref()), (Some("1"), Some("Abel")));
     assert_eq!(node.longitude.unwrap().0, -113_250_000);
-    let Data::Line(line) = &records[3].data else {
-        panic!()
-    };
-    assert_eq!(
-        (line.capacity, line.length),
-        (Some(Watts(175_000_000)), Some(Metres(16_093)))
-    );
-    let Data::Line(direct) = &records[5].data else {
-        panic!()
-    };
-    assert_eq!(
-        (direct.capacity, direct.length),
-        (Some(Watts(100_000_000)), None)
-    );
-    let Data::Program(program) = &records[6].data else {
-        panic!()
-    };
+    let Data::Line(line) = &records[3].data else { panic!() };
+    assert_eq!((line.capacity, line.length), (Some(Watts(175_000_000)), Some(Metres(16_093))));
+    let Data::Line(direct) = &records[5].data else { panic!() };
+    assert_eq!((direct.capacity, direct.length), (Some(Watts(100_000_000)), None));
+    let Data::Program(program) = &records[6].data else { panic!() };
     assert_eq!(program.program, "1-economic");
     assert_eq!(program.capacity, Some(Watts(2_000_000)));
 }
@@ -216,17 +186,11 @@ fn bids_follow_the_cost_of_generation() {
     // Three customers, two programs; the windows of 0, 6 and 12 h.
     assert_eq!(bids.len(), 18);
     let (made, bid) = bids[0];
-    assert_eq!(
-        (bid.bid.as_str(), made),
-        ("Abel/economic/2020-07-26T00", time("00:00:00"))
-    );
+    assert_eq!((bid.bid.as_str(), made), ("Abel/economic/2020-07-26T00", time("00:00:00")));
     assert_eq!(bid.price, Price(20_500 * 15 / 10));
     assert_eq!((bid.min, bid.max), (Watts(180_000), Watts(900_000)));
     let (made, bid) = bids[9];
-    assert_eq!(
-        (bid.bid.as_str(), made),
-        ("Adams/emergency/2020-07-26T06", time("05:00:00"))
-    );
+    assert_eq!((bid.bid.as_str(), made), ("Adams/emergency/2020-07-26T06", time("05:00:00")));
     assert_eq!((bid.start, bid.end), (time("06:00:00"), time("12:00:00")));
     // Three quarters up a curve of 50 MW at 20.5, 50 at 24.5 and 25 at 40.
     assert_eq!(bid.price, Price(24_500 * 4));
@@ -267,22 +231,15 @@ at = 2020-07-26T06:10:00Z
     let records = import(folder.path(), "06:00:00", "06:15:00", script);
     let times: Vec<_> = records.iter().map(Record::time).collect();
     assert!(times.is_sorted());
-    let count = |kind: &str| {
-        records
-            .iter()
-            .filter(|record| record.data.type_name() == kind)
-            .count()
-    };
+    let count =
+        |kind: &str| records.iter().filter(|record| record.data.type_name() == kind).count();
     assert_eq!(count("grid.telemetry"), 3 * 3 - 1);
     assert_eq!(count("grid.line_status"), 2);
     assert_eq!(count("grid.shortfall"), 1);
     assert_eq!(count("grid.interface_limit"), 1);
     assert_eq!(count("dr.bid_withdrawn"), 1);
     assert_eq!(records[0].data.type_name(), "dr.performance");
-    let mut ids: Vec<_> = records
-        .iter()
-        .map(|record| &record.envelope.version.id)
-        .collect();
+    let mut ids: Vec<_> = records.iter().map(|record| &record.envelope.version.id).collect();
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), records.len());
@@ -313,10 +270,7 @@ fn what_is_wrong_is_named_with_its_place() {
         error(&format!("[[shortfall]]\nregion = \"1\"\nmw = -1\n{at}")).contains("is not from 0")
     );
     fs::write(path.join("gen.csv"), GENERATORS.replace("CT,50,", "CT,5o,")).unwrap();
-    assert_eq!(
-        error(""),
-        "`/gen.csv` line 3, column `PMax MW`: `5o` is no number"
-    );
+    assert_eq!(error(""), "`/gen.csv` line 3, column `PMax MW`: `5o` is no number");
     fs::remove_file(path.join("gen.csv")).unwrap();
     assert!(error("").contains("holds no file `gen.csv`"));
 }
@@ -331,15 +285,9 @@ fn a_time_beyond_the_data_and_a_request_of_both_kinds_are_refused() {
     assert_eq!(readings.count(), 3);
     request.at = Some(time("06:02:00") + Millis(86_400_000));
     let error = records(&request).err().unwrap().to_string();
-    assert!(
-        error.ends_with("holds nothing of the time asked for"),
-        "{error}"
-    );
+    assert!(error.ends_with("holds nothing of the time asked for"), "{error}");
     request.from = Some(time("06:00:00"));
-    assert!(matches!(
-        records(&request),
-        Err(ImportError::Unsuited { .. })
-    ));
+    assert!(matches!(records(&request), Err(ImportError::Unsuited { .. })));
 }
 
 #[test]
@@ -352,10 +300,8 @@ fn the_output_is_the_same_in_every_form() {
         assert_eq!(write(all(), &path(name)).unwrap(), count);
     }
     let plain = fs::read_to_string(path("out.jsonl")).unwrap();
-    let read: Vec<_> = plain
-        .lines()
-        .map(|line| decode(line.as_bytes(), 1 << 20).unwrap())
-        .collect();
+    let read: Vec<_> =
+        plain.lines().map(|line| decode(line.as_bytes(), 1 << 20).unwrap()).collect();
     assert_eq!(read, all().collect::<Vec<_>>());
     for name in ["out.jsonl.gz", "out.jsonl.zst"] {
         assert_eq!(crate::import::text::read(&path(name)).unwrap(), plain);
@@ -363,13 +309,6 @@ fn the_output_is_the_same_in_every_form() {
     assert_eq!(write(all(), &path("new/out.jsonl")).unwrap(), count);
     assert!(write(all(), &path("out.jsonl/below")).is_err());
     let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
-    names.retain(|entry| {
-        entry
-            .as_ref()
-            .unwrap()
-            .path()
-            .to_string_lossy()
-            .contains("unfinished")
-    });
+    names.retain(|entry| entry.as_ref().unwrap().path().to_string_lossy().contains("unfinished"));
     assert!(names.is_empty());
 }

@@ -45,11 +45,7 @@ impl Clearing {
     pub(super) fn outcome(&self, power: i128, cost: i128) -> Outcome {
         let short = (self.need - power).max(0);
         let over = self.over + (power - self.need).max(0);
-        Outcome {
-            cost: cost + self.lost_load * short,
-            over,
-            power,
-        }
+        Outcome { cost: cost + self.lost_load * short, over, power }
     }
 
     /// The best outcome of one set of bids being on; `None` where their minimums exceed a program.
@@ -64,12 +60,7 @@ impl Clearing {
             }
         }
         let broken = |at: usize, it: &Candidate| is_on(at) && it.min > 0 && left[&it.program] < 0;
-        if self
-            .candidates
-            .iter()
-            .enumerate()
-            .any(|(at, it)| broken(at, it))
-        {
+        if self.candidates.iter().enumerate().any(|(at, it)| broken(at, it)) {
             return None;
         }
         for (at, candidate) in self.candidates.iter().enumerate() {
@@ -77,10 +68,7 @@ impl Clearing {
                 continue;
             }
             let program = left.get_mut(&candidate.program)?;
-            let more = (candidate.max - candidate.min)
-                .min(self.need - power)
-                .min(*program)
-                .max(0);
+            let more = (candidate.max - candidate.min).min(self.need - power).min(*program).max(0);
             power += more;
             cost += candidate.price * more;
             *program -= more;
@@ -122,11 +110,8 @@ impl Clearing {
         was_on: impl Fn(&Candidate) -> bool,
         steps_max: usize,
     ) -> Outcome {
-        let set: Vec<bool> = self
-            .candidates
-            .iter()
-            .map(|each| each.min == 0 || was_on(each))
-            .collect();
+        let set: Vec<bool> =
+            self.candidates.iter().map(|each| each.min == 0 || was_on(each)).collect();
         let choices: Vec<usize> = self.with_minimum().collect();
         let (on, off): (Vec<usize>, Vec<usize>) = choices.into_iter().partition(|at| set[*at]);
         let mut tries = steps_max / self.candidates.len().max(1);
@@ -157,65 +142,32 @@ mod tests {
     use super::*;
 
     fn candidate(bid: &str, price: i128, min: i128, max: i128) -> Candidate {
-        Candidate {
-            bid: bid.into(),
-            program: "p".into(),
-            price,
-            min,
-            max,
-        }
+        Candidate { bid: bid.into(), program: "p".into(), price, min, max }
     }
 
     fn clearing(need: i128, left: i128, candidates: Vec<Candidate>) -> Clearing {
         let left = BTreeMap::from([("p".into(), left)]);
-        Clearing {
-            need,
-            over: 0,
-            lost_load: 1_000,
-            candidates,
-            left,
-        }
+        Clearing { need, over: 0, lost_load: 1_000, candidates, left }
     }
 
     #[test]
     fn a_minimum_that_overshoots_is_weighed_against_a_dearer_bid() {
         let bids = vec![candidate("a", 10, 80, 90), candidate("b", 15, 0, 60)];
         let best = clearing(50, 100, bids).best();
-        assert_eq!(
-            best,
-            Outcome {
-                cost: 750,
-                over: 0,
-                power: 50
-            }
-        );
+        assert_eq!(best, Outcome { cost: 750, over: 0, power: 50 });
     }
 
     #[test]
     fn a_program_bounds_what_its_bids_reach_together() {
         let bids = vec![candidate("a", 10, 30, 40), candidate("b", 20, 0, 60)];
         let best = clearing(100, 50, bids).best();
-        assert_eq!(
-            best,
-            Outcome {
-                cost: 40 * 10 + 10 * 20 + 50 * 1_000,
-                over: 0,
-                power: 50
-            }
-        );
+        assert_eq!(best, Outcome { cost: 40 * 10 + 10 * 20 + 50 * 1_000, over: 0, power: 50 });
     }
 
     #[test]
     fn a_bid_as_dear_as_lost_load_stays_off() {
         let best = clearing(10, 50, vec![candidate("a", 1_000, 0, 40)]).best();
-        assert_eq!(
-            best,
-            Outcome {
-                cost: 10_000,
-                over: 0,
-                power: 0
-            }
-        );
+        assert_eq!(best, Outcome { cost: 10_000, over: 0, power: 0 });
     }
 
     #[test]

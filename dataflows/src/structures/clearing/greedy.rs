@@ -35,10 +35,8 @@ fn plan_of(relaxation: &mut Relaxation, chosen: &[bool]) -> Option<Incumbent> {
         }
     }
     let solved = relaxation.solve();
-    let plan = solved.map(|s| Incumbent {
-        worth: s.worth,
-        amounts_w: relaxation.amounts_w.clone(),
-    });
+    let plan =
+        solved.map(|s| Incumbent { worth: s.worth, amounts_w: relaxation.amounts_w.clone() });
     relaxation.undo(mark);
     plan
 }
@@ -73,10 +71,7 @@ fn closing(relaxation: &Relaxation, chosen: &[bool], plan: &Incumbent) -> Option
         !chosen[index] && entry.min_w > 0 && entry.min_w <= room_w[entry.program]
     };
     let cost = |entry: &Entry| i128::from(entry.score) * i128::from(entry.min_w);
-    entries
-        .filter(fits)
-        .min_by_key(|&(index, entry)| (cost(entry), index))
-        .map(|(index, _)| index)
+    entries.filter(fits).min_by_key(|&(index, entry)| (cost(entry), index)).map(|(index, _)| index)
 }
 
 /// Takes each offer the relaxation gives too little, where its minimum can be had; else drops it.
@@ -89,10 +84,7 @@ fn dive(relaxation: &mut Relaxation) -> Option<Incumbent> {
         };
         let Some(index) = solved.violated else {
             let amounts_w = relaxation.amounts_w.clone();
-            plan = Some(Incumbent {
-                worth: solved.worth,
-                amounts_w,
-            });
+            plan = Some(Incumbent { worth: solved.worth, amounts_w });
             break;
         };
         let min_w = relaxation.entries[index].min_w;

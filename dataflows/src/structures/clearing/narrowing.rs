@@ -24,11 +24,7 @@ pub(super) struct Duals {
 impl Duals {
     /// Reads them off the relaxation as just solved with nothing decided.
     pub(super) fn of(root: &Relaxation) -> Self {
-        let used = root
-            .entries
-            .iter()
-            .zip(&root.amounts_w)
-            .filter(|&(_, &w)| w > 0);
+        let used = root.entries.iter().zip(&root.amounts_w).filter(|&(_, &w)| w > 0);
         let mut last = None;
         let mut left_w = root.capacity_w.clone();
         let mut last_of = vec![0; root.capacity_w.len()];
@@ -43,10 +39,7 @@ impl Duals {
         let price = |(&left_w, &score): (&i64, &i64)| {
             if left_w == 0 { need_price - score } else { 0 }
         };
-        Duals {
-            need_price,
-            program_price: left_w.iter().zip(&last_of).map(price).collect(),
-        }
+        Duals { need_price, program_price: left_w.iter().zip(&last_of).map(price).collect() }
     }
 
     /// An open entry's decision, if the other one costs more than the gap.
@@ -103,23 +96,13 @@ impl Narrowed {
         for (&index, &amount_w) in self.origin.iter().zip(&found.amounts_w) {
             amounts_w[index] = amount_w;
         }
-        Incumbent {
-            worth: found.worth,
-            amounts_w,
-        }
+        Incumbent { worth: found.worth, amounts_w }
     }
 
     /// A plan of the whole as one of this problem.
     pub(super) fn restrict(&self, best: &Incumbent) -> Incumbent {
-        let amounts_w = self
-            .origin
-            .iter()
-            .map(|&index| best.amounts_w[index])
-            .collect();
-        Incumbent {
-            worth: best.worth,
-            amounts_w,
-        }
+        let amounts_w = self.origin.iter().map(|&index| best.amounts_w[index]).collect();
+        Incumbent { worth: best.worth, amounts_w }
     }
 }
 
@@ -154,20 +137,12 @@ impl Part {
     }
 
     fn finish(self, full: &Relaxation, decisions: &[Decision]) -> Narrowed {
-        let entries = self
-            .origin
-            .iter()
-            .map(|&index| full.entries[index])
-            .collect();
+        let entries = self.origin.iter().map(|&index| full.entries[index]).collect();
         let kept = self.origin.iter().map(|&index| decisions[index]).collect();
         let price = full.lost_load_price;
         let mut relaxation = Relaxation::resume(entries, kept, self.need_w, self.capacity_w, price);
         relaxation.settle(self.cost, self.last);
-        Narrowed {
-            relaxation,
-            origin: self.origin,
-            settled: self.settled,
-        }
+        Narrowed { relaxation, origin: self.origin, settled: self.settled }
     }
 }
 
@@ -176,12 +151,7 @@ impl Part {
 fn brimful(full: &Relaxation, decisions: &[Decision]) -> Vec<bool> {
     let mut left_w = full.need_w;
     let mut room_w = full.capacity_w.clone();
-    for (entry, _) in full
-        .entries
-        .iter()
-        .zip(decisions)
-        .filter(|&(_, d)| *d != Decision::Off)
-    {
+    for (entry, _) in full.entries.iter().zip(decisions).filter(|&(_, d)| *d != Decision::Off) {
         left_w -= entry.min_w;
         room_w[entry.program] -= entry.min_w;
     }

@@ -96,11 +96,7 @@ impl Relaxation {
         lost_load_price: i64,
     ) -> Self {
         let start = |entry: &Entry| {
-            if entry.min_w == 0 {
-                Decision::On
-            } else {
-                Decision::Open
-            }
+            if entry.min_w == 0 { Decision::On } else { Decision::Open }
         };
         let decisions = entries.iter().map(start).collect();
         Self::resume(entries, decisions, need_w, capacity_w, lost_load_price)
@@ -172,11 +168,7 @@ impl Relaxation {
 
     /// Decides one open entry and nothing else.
     pub(super) fn decide_alone(&mut self, index: usize, decision: Decision) {
-        debug_assert_eq!(
-            self.decisions[index],
-            Decision::Open,
-            "an entry is decided twice"
-        );
+        debug_assert_eq!(self.decisions[index], Decision::Open, "an entry is decided twice");
         self.decisions[index] = decision;
         if decision == Decision::On {
             self.set_aside(index, 1);
@@ -191,11 +183,7 @@ impl Relaxation {
         let open = std::mem::take(&mut self.open[entry.program]);
         let at = open.partition_point(|&other| other < index);
         let (earlier, later) = (&open[..at], &open[at + 1..]);
-        let implied = if decision == Decision::On {
-            earlier
-        } else {
-            later
-        };
+        let implied = if decision == Decision::On { earlier } else { later };
         for &other in implied {
             let other_entry = &self.entries[other];
             let implies = match decision {
@@ -233,11 +221,7 @@ impl Relaxation {
         let mut last_score = 0;
         for (index, entry) in self.entries.iter().enumerate() {
             let decision = self.decisions[index];
-            let base_w = if decision == Decision::On {
-                entry.min_w
-            } else {
-                0
-            };
+            let base_w = if decision == Decision::On { entry.min_w } else { 0 };
             self.amounts_w[index] = base_w;
             if left_w == 0 || decision == Decision::Off {
                 continue;
@@ -256,11 +240,7 @@ impl Relaxation {
         }
         cost += i128::from(self.lost_load_price) * i128::from(left_w);
         let over_w = (-self.need_left_w).max(0);
-        let mut worth = Worth {
-            cost,
-            over_w,
-            balance_w: over_w - left_w,
-        };
+        let mut worth = Worth { cost, over_w, balance_w: over_w - left_w };
         if self.need_left_w > 0 && left_w == 0 {
             worth = self.round_to_grain(worth, last_score);
         }
@@ -279,16 +259,8 @@ impl Relaxation {
         let saved = i128::from(self.lost_load_price - last_score);
         let cost_short = met.cost + saved * i128::from(below_w);
         let cost_over = met.cost + i128::from(last_score) * i128::from(above_w);
-        let short = Worth {
-            cost: cost_short,
-            over_w: 0,
-            balance_w: -below_w,
-        };
-        short.min(Worth {
-            cost: cost_over,
-            over_w: above_w,
-            balance_w: above_w,
-        })
+        let short = Worth { cost: cost_short, over_w: 0, balance_w: -below_w };
+        short.min(Worth { cost: cost_over, over_w: above_w, balance_w: above_w })
     }
 
     /// Whether an entry's minimum still fits beside what is on.
@@ -305,14 +277,7 @@ impl Relaxation {
 
 /// The greatest common divisor of a grain and of all that an entry may take; start with 0.
 pub(super) fn grain_with(grain_w: i64, entry: &Entry) -> i64 {
-    let (mut a_w, mut b_w) = (
-        grain_w,
-        if entry.min_w < entry.max_w {
-            1
-        } else {
-            entry.max_w
-        },
-    );
+    let (mut a_w, mut b_w) = (grain_w, if entry.min_w < entry.max_w { 1 } else { entry.max_w });
     while b_w > 0 {
         (a_w, b_w) = (b_w, a_w % b_w);
     }

@@ -34,40 +34,24 @@ pub(super) fn search(relaxation: &mut Relaxation, given: Worth, visits_max: u64)
         if relaxation.visits >= visits_max {
             let open = frames.iter().map(|frame| frame.worth.cost);
             let bound = open.fold(here.min(least.cost), i128::min);
-            return Outcome {
-                best,
-                bound,
-                complete: false,
-            };
+            return Outcome { best, bound, complete: false };
         }
         let solved = relaxation.solve().filter(|solved| solved.worth < least);
         if let Some(solved) = solved {
             if let Some(index) = solved.violated {
                 let (first, second) = sides(relaxation, index);
-                frames.push(Frame {
-                    mark: relaxation.mark(),
-                    index,
-                    second,
-                    worth: solved.worth,
-                });
+                frames.push(Frame { mark: relaxation.mark(), index, second, worth: solved.worth });
                 relaxation.decide(index, first);
                 here = solved.worth.cost;
                 continue;
             }
             least = solved.worth;
             let amounts_w = relaxation.amounts_w.clone();
-            best = Some(Incumbent {
-                worth: least,
-                amounts_w,
-            });
+            best = Some(Incumbent { worth: least, amounts_w });
         }
         loop {
             let Some(frame) = frames.pop() else {
-                return Outcome {
-                    best,
-                    bound: least.cost,
-                    complete: true,
-                };
+                return Outcome { best, bound: least.cost, complete: true };
             };
             relaxation.undo(frame.mark);
             if frame.worth < least {

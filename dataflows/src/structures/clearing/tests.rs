@@ -26,9 +26,7 @@ impl Random {
 fn precedes(a: &Clearing, b: &Clearing) -> bool {
     let worth = |c: &Clearing| (c.objective, c.over_w, c.taken_w.iter().sum::<i64>());
     let set = |c: &Clearing| -> Vec<usize> {
-        (0..c.taken_w.len())
-            .filter(|&index| c.taken_w[index] > 0)
-            .collect()
+        (0..c.taken_w.len()).filter(|&index| c.taken_w[index] > 0).collect()
     };
     (worth(a), set(a), b.taken_w.clone()) < (worth(b), set(b), a.taken_w.clone())
 }
@@ -42,15 +40,7 @@ fn price(problem: &Problem, taken_w: Vec<i64>) -> Clearing {
     }
     let over_w = (met_w - problem.need_w).max(0);
     let (bound, nodes_visited, ties_settled) = (objective, 0, true);
-    Clearing {
-        taken_w,
-        objective,
-        short_w,
-        over_w,
-        bound,
-        nodes_visited,
-        ties_settled,
-    }
+    Clearing { taken_w, objective, short_w, over_w, bound, nodes_visited, ties_settled }
 }
 
 /// The cheapest amounts of one set: minima, then in order while it saves lost load.
@@ -59,25 +49,13 @@ fn fill(problem: &Problem, set: u32) -> Option<Vec<i64>> {
     let mut left_w = problem.program_capacity_w.clone();
     let mut taken_w = vec![0; problem.offers.len()];
     let mut need_w = problem.need_w;
-    for (index, offer) in problem
-        .offers
-        .iter()
-        .enumerate()
-        .filter(|&(index, _)| on(index))
-    {
+    for (index, offer) in problem.offers.iter().enumerate().filter(|&(index, _)| on(index)) {
         taken_w[index] = offer.min_w;
         left_w[offer.program] -= offer.min_w;
         need_w -= offer.min_w;
     }
-    for (index, offer) in problem
-        .offers
-        .iter()
-        .enumerate()
-        .filter(|&(index, _)| on(index))
-    {
-        let extra_w = (offer.max_w - offer.min_w)
-            .min(left_w[offer.program])
-            .min(need_w.max(0));
+    for (index, offer) in problem.offers.iter().enumerate().filter(|&(index, _)| on(index)) {
+        let extra_w = (offer.max_w - offer.min_w).min(left_w[offer.program]).min(need_w.max(0));
         if extra_w > 0 && offer.score.max(0) < problem.lost_load_price {
             taken_w[index] += extra_w;
             left_w[offer.program] -= extra_w;
@@ -116,11 +94,7 @@ fn enumerate_amounts(problem: &Problem) -> (i128, i64, i64) {
             best = best.min((plan.objective, plan.over_w, taken_w.iter().sum()));
         }
         let full = |(amount_w, offer): (&i64, &Offer)| *amount_w == offer.max_w;
-        let at = taken_w
-            .iter()
-            .zip(&problem.offers)
-            .take_while(|&pair| full(pair))
-            .count();
+        let at = taken_w.iter().zip(&problem.offers).take_while(|&pair| full(pair)).count();
         taken_w[..at].fill(0);
         match taken_w.get_mut(at) {
             Some(amount_w) => *amount_w += 1,
@@ -149,12 +123,7 @@ fn random_problem(random: &mut Random, offers: i64, power_max_w: i64) -> Problem
                 random.below(max_w + 1)
             };
             let program = usize::try_from(random.below(programs)).expect("small");
-            Offer {
-                score: (random.below(scores) - 1) * 7,
-                min_w,
-                max_w,
-                program,
-            }
+            Offer { score: (random.below(scores) - 1) * 7, min_w, max_w, program }
         })
         .collect();
     list.sort_by_key(|offer| offer.score);
@@ -162,9 +131,7 @@ fn random_problem(random: &mut Random, offers: i64, power_max_w: i64) -> Problem
     Problem {
         need_w: random.below(power_max_w * offers),
         offers: list,
-        program_capacity_w: (0..programs)
-            .map(|_| random.below(capacity_max_w))
-            .collect(),
+        program_capacity_w: (0..programs).map(|_| random.below(capacity_max_w)).collect(),
         lost_load_price: [0, 1, 14, 30, 30, 1000, 1000][index_below(random, 7)],
     }
 }
@@ -176,15 +143,8 @@ fn index_below(random: &mut Random, limit: i64) -> usize {
 fn assert_same(problem: &Problem, got: &Clearing, want: &Clearing) {
     assert_eq!(got.taken_w, want.taken_w, "{problem:?}");
     assert_eq!(got.objective, want.objective, "{problem:?}");
-    assert_eq!(
-        (got.short_w, got.over_w),
-        (want.short_w, want.over_w),
-        "{problem:?}"
-    );
-    assert!(
-        got.ties_settled && got.bound == got.objective && got.gap_ppm() == 0,
-        "{problem:?}"
-    );
+    assert_eq!((got.short_w, got.over_w), (want.short_w, want.over_w), "{problem:?}");
+    assert!(got.ties_settled && got.bound == got.objective && got.gap_ppm() == 0, "{problem:?}");
 }
 
 #[test]
@@ -206,11 +166,7 @@ fn twin_amounts_agree_on_tiny_problems() {
         let problem = random_problem(&mut random, offers, 4);
         let got = clear(&problem);
         let want = enumerate_amounts(&problem);
-        assert_eq!(
-            (got.objective, got.over_w, got.taken_w.iter().sum()),
-            want,
-            "{problem:?}"
-        );
+        assert_eq!((got.objective, got.over_w, got.taken_w.iter().sum()), want, "{problem:?}");
     }
 }
 
@@ -224,12 +180,7 @@ fn twin_sets_agree_at_sixteen_offers() {
 }
 
 fn problem(need_w: i64, offers: &[(i64, i64, i64, usize)], capacity_w: &[i64]) -> Problem {
-    let offer = |&(score, min_w, max_w, program)| Offer {
-        score,
-        min_w,
-        max_w,
-        program,
-    };
+    let offer = |&(score, min_w, max_w, program)| Offer { score, min_w, max_w, program };
     Problem {
         need_w,
         offers: offers.iter().map(offer).collect(),
@@ -241,10 +192,7 @@ fn problem(need_w: i64, offers: &[(i64, i64, i64, usize)], capacity_w: &[i64]) -
 #[test]
 fn a_minimum_is_exceeded_only_where_that_is_cheapest() {
     let over = clear(&problem(10, &[(60, 12, 12, 0)], &[500]));
-    assert_eq!(
-        (over.taken_w, over.over_w, over.objective),
-        (vec![12], 2, 720)
-    );
+    assert_eq!((over.taken_w, over.over_w, over.objective), (vec![12], 2, 720));
     let skips = clear(&problem(10, &[(60, 50, 50, 0), (90, 0, 20, 0)], &[500]));
     assert_eq!((skips.taken_w, skips.objective), (vec![0, 10], 900));
 }
@@ -252,15 +200,9 @@ fn a_minimum_is_exceeded_only_where_that_is_cheapest() {
 #[test]
 fn ties_go_to_less_over_then_less_power_then_the_first_set() {
     // Free power: the one that fits, not the earlier one that exceeds the need.
-    assert_eq!(
-        clear(&problem(10, &[(-5, 12, 12, 0), (0, 10, 10, 0)], &[500])).taken_w,
-        [0, 10]
-    );
+    assert_eq!(clear(&problem(10, &[(-5, 12, 12, 0), (0, 10, 10, 0)], &[500])).taken_w, [0, 10]);
     // Being short at the same price is less power.
-    assert_eq!(
-        clear(&problem(10, &[(10_000, 0, 10, 0)], &[500])).taken_w,
-        [0]
-    );
+    assert_eq!(clear(&problem(10, &[(10_000, 0, 10, 0)], &[500])).taken_w, [0]);
     // Earlier offers first, and all that the earlier one can.
     let equal = [(50, 0, 8, 0), (50, 0, 8, 0), (50, 8, 8, 0)];
     assert_eq!(clear(&problem(10, &equal, &[500])).taken_w, [8, 2, 0]);
@@ -282,10 +224,7 @@ fn a_shorter_set_may_itself_be_shortened() {
 #[test]
 fn nothing_to_clear_takes_nothing() {
     let none = clear(&problem(0, &[(-5, 0, 10, 0)], &[500]));
-    assert_eq!(
-        (none.gap_ppm(), none.taken_w, none.objective),
-        (0, vec![0], 0)
-    );
+    assert_eq!((none.gap_ppm(), none.taken_w, none.objective), (0, vec![0], 0));
     assert_eq!(clear(&problem(7, &[], &[])).short_w, 7);
     assert_eq!(clear(&problem(7, &[(5, 3, 9, 0)], &[2])).short_w, 7);
 }
@@ -295,18 +234,9 @@ fn market(random: &mut Random, offers: i64, scores: i64, blocks: bool, programs:
     let mut list: Vec<Offer> = (0..offers)
         .map(|_| {
             let max_w = 100_000 * (1 + random.below(100));
-            let min_w = if blocks {
-                max_w
-            } else {
-                max_w / (1 + random.below(4))
-            };
+            let min_w = if blocks { max_w } else { max_w / (1 + random.below(4)) };
             let score = 20_000 + random.below(scores) * (100_000 / scores);
-            Offer {
-                score,
-                min_w,
-                max_w,
-                program: index_below(random, programs),
-            }
+            Offer { score, min_w, max_w, program: index_below(random, programs) }
         })
         .collect();
     list.sort_by_key(|offer| offer.score);
@@ -314,12 +244,7 @@ fn market(random: &mut Random, offers: i64, scores: i64, blocks: bool, programs:
     let need_w = total_w / 3 + random.below(1_000_000);
     let count = usize::try_from(programs).expect("small");
     let program_capacity_w = vec![total_w / programs / 2 + 12_345; count];
-    Problem {
-        need_w,
-        offers: list,
-        program_capacity_w,
-        lost_load_price: 10_000_000,
-    }
+    Problem { need_w, offers: list, program_capacity_w, lost_load_price: 10_000_000 }
 }
 
 fn check_large(problem: &Problem) -> Clearing {
@@ -341,11 +266,7 @@ fn large_markets_are_proven_or_bounded() {
             let mut random = Random::new(seed);
             let problem = market(&mut random, offers, scores, blocks, programs);
             let got = check_large(&problem);
-            assert!(
-                got.gap_ppm() <= 100,
-                "{offers} {scores} {blocks}: {} ppm",
-                got.gap_ppm()
-            );
+            assert!(got.gap_ppm() <= 100, "{offers} {scores} {blocks}: {} ppm", got.gap_ppm());
         }
     }
 }
@@ -358,19 +279,13 @@ fn large_without_minima_is_one_pass() {
         offer.min_w = 0;
     }
     let got = check_large(&problem);
-    assert_eq!(
-        (got.nodes_visited, got.gap_ppm(), got.ties_settled),
-        (1, 0, true)
-    );
+    assert_eq!((got.nodes_visited, got.gap_ppm(), got.ties_settled), (1, 0, true));
 }
 
 #[test]
 fn large_equal_blocks_do_not_blow_up() {
     let offers = vec![(50, 3_000_000, 3_000_000, 0); 400];
     let got = clear(&problem(100_000_001, &offers, &[i64::MAX]));
-    assert!(
-        got.ties_settled && got.gap_ppm() == 0 && got.nodes_visited < 1000,
-        "{got:?}"
-    );
+    assert!(got.ties_settled && got.gap_ppm() == 0 && got.nodes_visited < 1000, "{got:?}");
     assert_eq!(got.taken_w.iter().position(|&w| w == 0), Some(34));
 }

@@ -22,10 +22,7 @@ pub(super) fn settle(
     start: Incumbent,
     visits_max: u64,
 ) -> (Incumbent, bool) {
-    let mut ties = Ties {
-        whole: relaxation.clone(),
-        best: start,
-    };
+    let mut ties = Ties { whole: relaxation.clone(), best: start };
     ties.shorten(relaxation);
     let mut frames: Vec<(usize, usize)> = Vec::new();
     loop {
@@ -56,10 +53,7 @@ impl Ties {
     fn branch(&mut self, relaxation: &mut Relaxation) -> Option<usize> {
         loop {
             let solved = relaxation.solve()?;
-            assert!(
-                solved.worth >= self.best.worth || solved.violated.is_some(),
-                "not optimal"
-            );
+            assert!(solved.worth >= self.best.worth || solved.violated.is_some(), "not optimal");
             if solved.worth > self.best.worth {
                 return None;
             }
@@ -85,18 +79,14 @@ impl Ties {
             }
             if !forced {
                 let open = relaxation.decisions[candidate..].iter();
-                let next = open
-                    .clone()
-                    .position(|decision| *decision == Decision::Open);
+                let next = open.clone().position(|decision| *decision == Decision::Open);
                 return next.map(|offset| candidate + offset);
             }
         }
     }
 
     fn beats(&self, amounts_w: &[i64]) -> bool {
-        comes_before(amounts_w, &self.best.amounts_w, |index| {
-            settled_after(&self.whole, index)
-        })
+        comes_before(amounts_w, &self.best.amounts_w, |index| settled_after(&self.whole, index))
     }
 
     /// Replaces the incumbent until no start of its list comes first. Its work counts as the
@@ -131,8 +121,7 @@ impl Ties {
         for index in 0..self.best.amounts_w.len() {
             if self.whole.decisions[index] == Decision::Open {
                 let on = index <= last && self.best.amounts_w[index] > 0;
-                self.whole
-                    .decide_alone(index, if on { Decision::On } else { Decision::Off });
+                self.whole.decide_alone(index, if on { Decision::On } else { Decision::Off });
             }
         }
         let solved = self.whole.solve();

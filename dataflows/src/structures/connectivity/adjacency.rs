@@ -21,10 +21,7 @@ pub struct Link {
 }
 
 /// What fills the room for further links.
-const NO_LINK: Link = Link {
-    neighbour: NodeIndex(u32::MAX),
-    edge: EdgeIndex(u32::MAX),
-};
+const NO_LINK: Link = Link { neighbour: NodeIndex(u32::MAX), edge: EdgeIndex(u32::MAX) };
 
 #[derive(Default)]
 pub(super) struct Adjacency {
@@ -56,11 +53,7 @@ impl Adjacency {
     /// Makes room for one more node; its handle is the number of nodes so far.
     pub(super) fn push_node(&mut self) {
         let start = self.claim(FIRST_CAPACITY);
-        self.blocks.push(Block {
-            start,
-            length: 0,
-            capacity: FIRST_CAPACITY,
-        });
+        self.blocks.push(Block { start, length: 0, capacity: FIRST_CAPACITY });
     }
 
     /// The number of nodes, those removed included.
@@ -76,16 +69,10 @@ impl Adjacency {
 
     pub(super) fn insert_edge(&mut self, a: NodeIndex, b: NodeIndex) -> EdgeIndex {
         assert_ne!(a, b, "an edge joins two nodes");
-        let edge = self
-            .free_edges
-            .pop()
-            .unwrap_or_else(|| EdgeIndex(narrow(self.edges.len())));
+        let edge = self.free_edges.pop().unwrap_or_else(|| EdgeIndex(narrow(self.edges.len())));
         let positions =
             [(a, b), (b, a)].map(|(end, neighbour)| self.push_link(end, Link { neighbour, edge }));
-        let inserted = Edge {
-            ends: [a, b],
-            positions,
-        };
+        let inserted = Edge { ends: [a, b], positions };
         match self.edges.get_mut(edge.slot()) {
             Some(slot) => *slot = inserted,
             None => self.edges.push(inserted),
@@ -118,10 +105,7 @@ impl Adjacency {
             block = self.grow(block);
         }
         self.pool[widen(block.start + block.length)] = link;
-        self.blocks[node.slot()] = Block {
-            length: block.length + 1,
-            ..block
-        };
+        self.blocks[node.slot()] = Block { length: block.length + 1, ..block };
         block.length
     }
 
@@ -149,11 +133,7 @@ impl Adjacency {
             self.outgrown.resize_with(class + 1, Vec::new);
         }
         self.outgrown[class].push(full.start);
-        Block {
-            start,
-            length: full.length,
-            capacity: full.capacity * 2,
-        }
+        Block { start, length: full.length, capacity: full.capacity * 2 }
     }
 
     /// Finds room in the pool for a number of links that is a power of two.

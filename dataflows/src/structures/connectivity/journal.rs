@@ -32,11 +32,7 @@ impl Connectivity {
             self.nodes[node.slot()].noted = false;
             let after = self.place(node);
             if before != after {
-                nodes.push(NodeMove {
-                    node,
-                    before,
-                    after,
-                });
+                nodes.push(NodeMove { node, before, after });
             }
         }
         let mut least_before = mem::take(&mut self.journal.components);
@@ -52,19 +48,10 @@ impl Connectivity {
             !slot.members.is_empty()
         });
         rewired.sort_unstable();
-        self.free_components
-            .append(&mut self.journal.vanished_components);
-        self.free_nodes
-            .append(&mut self.journal.previously_removed_nodes);
-        mem::swap(
-            &mut self.journal.removed_nodes,
-            &mut self.journal.previously_removed_nodes,
-        );
-        Moves {
-            nodes,
-            components,
-            rewired,
-        }
+        self.free_components.append(&mut self.journal.vanished_components);
+        self.free_nodes.append(&mut self.journal.previously_removed_nodes);
+        mem::swap(&mut self.journal.removed_nodes, &mut self.journal.previously_removed_nodes);
+        Moves { nodes, components, rewired }
     }
 
     /// Works out the figures before from those now and the nodes that moved.
@@ -87,21 +74,11 @@ impl Connectivity {
             let members = &self.components[component.slot()].members;
             let nodes_after = narrow(members.len());
             let nodes_before = without_shifts(nodes_after, shifts);
-            assert_eq!(
-                least_before.is_some(),
-                nodes_before > 0,
-                "nodes before have a least one"
-            );
+            assert_eq!(least_before.is_some(), nodes_before > 0, "nodes before have a least one");
             changes.push(ComponentChange {
                 component,
-                before: least_before.map(|least| Figures {
-                    least,
-                    nodes: nodes_before,
-                }),
-                after: members.first().map(|least| Figures {
-                    least: *least,
-                    nodes: nodes_after,
-                }),
+                before: least_before.map(|least| Figures { least, nodes: nodes_before }),
+                after: members.first().map(|least| Figures { least: *least, nodes: nodes_after }),
                 regions,
             });
         }
@@ -110,24 +87,13 @@ impl Connectivity {
 
     fn region_change(&self, shifts: &[(Place, i64)]) -> RegionChange {
         let Place { component, region } = shifts[0].0;
-        let after = self.components[component.slot()]
-            .regions
-            .get(&region)
-            .copied()
-            .unwrap_or(0);
-        RegionChange {
-            region,
-            before: without_shifts(after, shifts),
-            after,
-        }
+        let after = self.components[component.slot()].regions.get(&region).copied().unwrap_or(0);
+        RegionChange { region, before: without_shifts(after, shifts), after }
     }
 
     fn place(&self, node: NodeIndex) -> Option<Place> {
         let slot = &self.nodes[node.slot()];
-        let place = Place {
-            component: slot.component,
-            region: slot.region,
-        };
+        let place = Place { component: slot.component, region: slot.region };
         (slot.component != NOWHERE).then_some(place)
     }
 
@@ -144,9 +110,7 @@ impl Connectivity {
         let slot = &mut self.components[component.slot()];
         if !slot.noted {
             slot.noted = true;
-            self.journal
-                .components
-                .push((component, slot.members.first().copied()));
+            self.journal.components.push((component, slot.members.first().copied()));
         }
     }
 

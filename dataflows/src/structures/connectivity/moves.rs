@@ -116,9 +116,7 @@ pub struct AreaFlow<'a> {
 impl Moves {
     /// What happened to a component, if it is among those that changed.
     pub fn change(&self, component: ComponentIndex) -> Option<&ComponentChange> {
-        let found = self
-            .components
-            .binary_search_by_key(&component, |change| change.component);
+        let found = self.components.binary_search_by_key(&component, |change| change.component);
         found.ok().map(|at| &self.components[at])
     }
 }
@@ -132,11 +130,8 @@ impl Connectivity {
     /// with the moves just taken, before any other change. Costs as much as the moves, and for
     /// each island that has another name now, its regions.
     pub fn area_flows<'a>(&'a self, moves: &Moves) -> Vec<AreaFlow<'a>> {
-        let mut routes: Vec<(Option<Place>, Option<Place>)> = moves
-            .nodes
-            .iter()
-            .map(|node| (node.before, node.after))
-            .collect();
+        let mut routes: Vec<(Option<Place>, Option<Place>)> =
+            moves.nodes.iter().map(|node| (node.before, node.after)).collect();
         routes.sort_unstable();
         let before = |place: Place| self.area_before(moves, place);
         let after = |place: Place| self.area_after(place);
@@ -146,20 +141,10 @@ impl Connectivity {
             *flows.entry(areas).or_default() += narrow(route.len());
         }
         for (place, nodes) in self.stayed_in_renamed(moves) {
-            *flows
-                .entry((Some(before(place)), Some(after(place))))
-                .or_default() += nodes;
+            *flows.entry((Some(before(place)), Some(after(place)))).or_default() += nodes;
         }
-        let flows = flows
-            .into_iter()
-            .filter(|((before, after), _)| before != after);
-        flows
-            .map(|((before, after), nodes)| AreaFlow {
-                before,
-                after,
-                nodes,
-            })
-            .collect()
+        let flows = flows.into_iter().filter(|((before, after), _)| before != after);
+        flows.map(|((before, after), nodes)| AreaFlow { before, after, nodes }).collect()
     }
 
     /// How many nodes are in no move though their island has another name now.
@@ -175,10 +160,7 @@ impl Connectivity {
                 continue;
             }
             for (region, nodes) in self.region_counts(change.component) {
-                let place = Place {
-                    component: change.component,
-                    region,
-                };
+                let place = Place { component: change.component, region };
                 let first = entered.partition_point(|other| *other < place);
                 let behind = entered.partition_point(|other| *other <= place);
                 let nodes = nodes - narrow(behind - first);
@@ -191,22 +173,12 @@ impl Connectivity {
     }
 
     fn area_before(&self, moves: &Moves, place: Place) -> Area<'_> {
-        let change = moves
-            .change(place.component)
-            .and_then(|change| change.before);
-        let least = change
-            .expect("a component that moved had a least node")
-            .least;
-        Area {
-            region: place.region,
-            island: self.name(least),
-        }
+        let change = moves.change(place.component).and_then(|change| change.before);
+        let least = change.expect("a component that moved had a least node").least;
+        Area { region: place.region, island: self.name(least) }
     }
 
     fn area_after(&self, place: Place) -> Area<'_> {
-        Area {
-            region: place.region,
-            island: self.name(self.least_node(place.component)),
-        }
+        Area { region: place.region, island: self.name(self.least_node(place.component)) }
     }
 }

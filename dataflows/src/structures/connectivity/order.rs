@@ -27,8 +27,7 @@ impl NameOrder {
             Some(rank) => rank,
             None => {
                 self.spread(&name, nodes);
-                self.rank_between_neighbours(&name, nodes)
-                    .expect("spreading leaves room")
+                self.rank_between_neighbours(&name, nodes).expect("spreading leaves room")
             }
         };
         nodes[node.slot()].rank = rank;
@@ -47,10 +46,7 @@ impl NameOrder {
 
     fn rank_between_neighbours(&self, name: &str, nodes: &[Node]) -> Option<u64> {
         let rank = |node: NodeIndex| nodes[node.slot()].rank;
-        let neighbours = (
-            self.below(name).next().map(rank),
-            self.above(name).next().map(rank),
-        );
+        let neighbours = (self.below(name).next().map(rank), self.above(name).next().map(rank));
         let (low, high) = match neighbours {
             (None, None) => return Some(u64::MAX / 2),
             (Some(low), None) if low < u64::MAX - STRIDE => return Some(low + STRIDE),
@@ -66,10 +62,7 @@ impl NameOrder {
     fn spread(&self, name: &str, nodes: &mut [Node]) {
         let mut below = self.below(name).peekable();
         let mut above = self.above(name).peekable();
-        let nearest = below
-            .peek()
-            .or(above.peek())
-            .expect("an empty order has room");
+        let nearest = below.peek().or(above.peek()).expect("an empty order has room");
         let anchor = nodes[nearest.slot()].rank;
         let (mut lesser, mut greater) = (Vec::new(), Vec::new());
         for bits in 1..u64::BITS {
@@ -95,10 +88,7 @@ impl NameOrder {
     /// The nodes of lesser names, the nearest first.
     fn below(&self, name: &str) -> impl Iterator<Item = NodeIndex> + '_ {
         let range = (Bound::Unbounded, Bound::Excluded(name));
-        self.by_name
-            .range::<str, _>(range)
-            .rev()
-            .map(|(_, node)| *node)
+        self.by_name.range::<str, _>(range).rev().map(|(_, node)| *node)
     }
 
     /// The nodes of greater names, the nearest first.

@@ -70,11 +70,7 @@ impl Model {
             }
             Change::RemoveNode { pick } => {
                 let Some(node) = any_node(pick) else { return };
-                let edges = self
-                    .edges
-                    .clone()
-                    .into_iter()
-                    .filter(|(_, ends)| ends.contains(&node));
+                let edges = self.edges.clone().into_iter().filter(|(_, ends)| ends.contains(&node));
                 for (edge, _) in edges {
                     self.graph.remove_edge(edge);
                     self.edges.remove(&edge);
@@ -89,10 +85,7 @@ impl Model {
                 };
                 if a != b {
                     let edge = self.graph.insert_edge(a, b);
-                    assert!(
-                        self.edges.insert(edge, [a, b]).is_none(),
-                        "a handle is given once"
-                    );
+                    assert!(self.edges.insert(edge, [a, b]).is_none(), "a handle is given once");
                 }
             }
             Change::RemoveEdge { pick } => {
@@ -143,10 +136,8 @@ impl Model {
             assert_eq!(self.graph.name(self.graph.least_node(component)), least);
             let nodes = self.graph.nodes(component);
             assert_eq!(self.graph.node_count(component), narrow(island.len()));
-            let named: BTreeSet<String> = nodes
-                .iter()
-                .map(|node| self.graph.name(*node).to_owned())
-                .collect();
+            let named: BTreeSet<String> =
+                nodes.iter().map(|node| self.graph.name(*node).to_owned()).collect();
             assert_eq!((&named, nodes.len()), (island, island.len()));
             let mut regions = BTreeMap::new();
             for (position, node) in (0..).zip(nodes) {
@@ -180,20 +171,14 @@ impl Model {
                 let node = self.nodes[name];
                 let region = self.regions[&node];
                 let area = (least.clone(), region);
-                snapshot
-                    .places
-                    .insert(node, (Place { component, region }, area));
+                snapshot.places.insert(node, (Place { component, region }, area));
                 *regions.entry(region).or_default() += 1;
             }
             snapshot.components.insert(component, (least, regions));
         }
         for (edge, ends) in &self.edges {
             let component = self.graph.component_of(ends[0]);
-            snapshot
-                .edges
-                .entry(component)
-                .or_default()
-                .insert(*edge, *ends);
+            snapshot.edges.entry(component).or_default().insert(*edge, *ends);
         }
         snapshot
     }
@@ -202,12 +187,8 @@ impl Model {
     fn take(&mut self) {
         let after = self.snapshot();
         let moves = self.graph.take_moves();
-        let handles: BTreeSet<&NodeIndex> = self
-            .before
-            .places
-            .keys()
-            .chain(after.places.keys())
-            .collect();
+        let handles: BTreeSet<&NodeIndex> =
+            self.before.places.keys().chain(after.places.keys()).collect();
         let mut expected = BTreeMap::new();
         let mut flows: BTreeMap<(Option<NamedArea>, Option<NamedArea>), u32> = BTreeMap::new();
         for node in handles {
@@ -216,18 +197,12 @@ impl Model {
             if places.0 != places.1 {
                 expected.insert(*node, places);
             }
-            let areas = (
-                from.map(|(_, area)| area.clone()),
-                to.map(|(_, area)| area.clone()),
-            );
+            let areas = (from.map(|(_, area)| area.clone()), to.map(|(_, area)| area.clone()));
             if areas.0 != areas.1 {
                 *flows.entry(areas).or_default() += 1;
             }
         }
-        let moved = moves
-            .nodes
-            .iter()
-            .map(|moved| (moved.node, (moved.before, moved.after)));
+        let moved = moves.nodes.iter().map(|moved| (moved.node, (moved.before, moved.after)));
         assert_eq!(moves.nodes.len(), expected.len());
         assert_eq!(moved.collect::<BTreeMap<_, _>>(), expected);
         self.check_components(&moves, &after);
@@ -236,20 +211,13 @@ impl Model {
         assert_eq!(reported.len(), flows.len());
         assert!(reported.is_sorted_by(|a, b| (a.before, a.after) < (b.before, b.after)));
         for flow in reported {
-            assert_eq!(
-                flows.get(&(named(flow.before), named(flow.after))),
-                Some(&flow.nodes)
-            );
+            assert_eq!(flows.get(&(named(flow.before), named(flow.after))), Some(&flow.nodes));
         }
         self.before = after;
     }
 
     fn check_components(&self, moves: &Moves, after: &Snapshot) {
-        let mentioned = moves
-            .nodes
-            .iter()
-            .flat_map(|node| [node.before, node.after])
-            .flatten();
+        let mentioned = moves.nodes.iter().flat_map(|node| [node.before, node.after]).flatten();
         let mentioned: BTreeSet<ComponentIndex> = mentioned.map(|place| place.component).collect();
         let changed: Vec<ComponentIndex> = moves.components.iter().map(|c| c.component).collect();
         assert_eq!(changed, mentioned.iter().copied().collect::<Vec<_>>());
@@ -258,17 +226,12 @@ impl Model {
             let now = after.components.get(&change.component);
             for (figures, known) in [(change.before, was), (change.after, now)] {
                 let figures = figures.map(|f| (self.graph.name(f.least).to_owned(), f.nodes));
-                assert_eq!(
-                    figures,
-                    known.map(|(least, r)| (least.clone(), r.values().sum()))
-                );
+                assert_eq!(figures, known.map(|(least, r)| (least.clone(), r.values().sum())));
             }
             assert!(change.regions.is_sorted_by(|a, b| a.region < b.region));
             for region in 0..4 {
                 let count = |known: Option<&(String, BTreeMap<u32, u32>)>| {
-                    known
-                        .and_then(|(_, regions)| regions.get(&region).copied())
-                        .unwrap_or(0)
+                    known.and_then(|(_, regions)| regions.get(&region).copied()).unwrap_or(0)
                 };
                 match change.regions.iter().find(|change| change.region == region) {
                     Some(change) => {
@@ -279,25 +242,14 @@ impl Model {
             }
         }
         assert!(moves.rewired.is_sorted_by(|a, b| a < b));
-        assert!(
-            moves
-                .rewired
-                .iter()
-                .all(|component| after.components.contains_key(component))
-        );
+        assert!(moves.rewired.iter().all(|component| after.components.contains_key(component)));
         for (component, edges) in &after.edges {
             let known = self.before.edges.get(component) == Some(edges);
-            assert!(
-                known || moves.rewired.contains(component),
-                "no edge changes unmentioned"
-            );
+            assert!(known || moves.rewired.contains(component), "no edge changes unmentioned");
         }
         for (component, figures) in &self.before.components {
             let known = after.components.get(component) == Some(figures);
-            assert!(
-                known || mentioned.contains(component),
-                "no figure changes unmentioned"
-            );
+            assert!(known || mentioned.contains(component), "no figure changes unmentioned");
         }
     }
 }
@@ -330,13 +282,9 @@ proptest! {
 /// Nodes named `n1`, `n2`, … joined in a path, all in region 7.
 fn path(nodes: u32) -> (Connectivity, Vec<NodeIndex>, Vec<EdgeIndex>) {
     let mut graph = Connectivity::new();
-    let nodes: Vec<NodeIndex> = (1..=nodes)
-        .map(|number| graph.insert_node(format!("n{number}"), 7))
-        .collect();
-    let edges = nodes
-        .windows(2)
-        .map(|ends| graph.insert_edge(ends[0], ends[1]))
-        .collect();
+    let nodes: Vec<NodeIndex> =
+        (1..=nodes).map(|number| graph.insert_node(format!("n{number}"), 7)).collect();
+    let edges = nodes.windows(2).map(|ends| graph.insert_edge(ends[0], ends[1])).collect();
     (graph, nodes, edges)
 }
 
@@ -355,11 +303,8 @@ fn the_documented_example() {
     assert_eq!(moves.components.len(), 2);
     let rewired: BTreeSet<ComponentIndex> = moves.rewired.iter().copied().collect();
     assert_eq!(rewired, graph.components().collect());
-    let flow = |region| AreaFlow {
-        before: area(region, "n1"),
-        after: area(region, "n3"),
-        nodes: 1,
-    };
+    let flow =
+        |region| AreaFlow { before: area(region, "n1"), after: area(region, "n3"), nodes: 1 };
     assert_eq!(graph.area_flows(&moves), [flow(7), flow(8)]);
 }
 
@@ -370,23 +315,10 @@ fn an_island_that_loses_its_least_node_flows_under_its_new_name() {
     graph.remove_edge(edges[0]);
     graph.remove_node(nodes[0]);
     let moves = graph.take_moves();
-    assert!(
-        moves
-            .nodes
-            .iter()
-            .all(|moved| moved.node == nodes[0] || moved.after.is_some())
-    );
+    assert!(moves.nodes.iter().all(|moved| moved.node == nodes[0] || moved.after.is_some()));
     let flows = graph.area_flows(&moves);
-    let removed = AreaFlow {
-        before: area(7, "n1"),
-        after: None,
-        nodes: 1,
-    };
-    let renamed = AreaFlow {
-        before: area(7, "n1"),
-        after: area(7, "n2"),
-        nodes: 4,
-    };
+    let removed = AreaFlow { before: area(7, "n1"), after: None, nodes: 1 };
+    let renamed = AreaFlow { before: area(7, "n1"), after: area(7, "n2"), nodes: 4 };
     assert_eq!(flows, [removed, renamed]);
 }
 
@@ -443,13 +375,7 @@ fn a_hub_keeps_its_many_lines_apart() {
             lines.insert(graph.insert_edge(end, hub), end);
         }
         for (edge, end) in std::mem::take(&mut lines) {
-            assert_eq!(
-                graph.links(end),
-                [Link {
-                    neighbour: hub,
-                    edge
-                }]
-            );
+            assert_eq!(graph.links(end), [Link { neighbour: hub, edge }]);
             if edge.0 % 3 == round {
                 graph.remove_edge(edge);
                 assert!(graph.links(end).is_empty());
@@ -458,10 +384,7 @@ fn a_hub_keeps_its_many_lines_apart() {
                 lines.insert(edge, end);
             }
         }
-        let at_hub = graph
-            .links(hub)
-            .iter()
-            .map(|link| (link.edge, link.neighbour));
+        let at_hub = graph.links(hub).iter().map(|link| (link.edge, link.neighbour));
         assert_eq!(at_hub.collect::<BTreeMap<_, _>>(), lines);
     }
 }
@@ -482,9 +405,7 @@ fn a_long_path_parts_and_joins_anywhere() {
         let parts = [nodes[0], nodes[9_999]].map(|node| graph.component_of(node));
         let counts = parts.map(|part| graph.node_count(part));
         assert_eq!(counts, [narrow(cut + 1), narrow(9_999 - cut)]);
-        let least = nodes[cut + 1..]
-            .iter()
-            .min_by_key(|node| graph.name(**node));
+        let least = nodes[cut + 1..].iter().min_by_key(|node| graph.name(**node));
         assert_eq!(Some(&graph.least_node(parts[1])), least);
         assert_eq!(graph.insert_edge(nodes[cut], nodes[cut + 1]), edges[cut]);
         assert_eq!(graph.least_node(graph.component_of(nodes[9_999])), nodes[0]);
@@ -495,11 +416,8 @@ fn a_long_path_parts_and_joins_anywhere() {
 #[test]
 fn ranks_order_names_however_they_come() {
     let count = 20_000_u64;
-    let orders: [fn(u64) -> u64; 3] = [
-        |step| step,
-        |step| 19_999 - step,
-        |step| step * 7_919 % 20_000,
-    ];
+    let orders: [fn(u64) -> u64; 3] =
+        [|step| step, |step| 19_999 - step, |step| step * 7_919 % 20_000];
     for order in orders {
         let mut graph = Connectivity::new();
         let mut nodes = BTreeMap::new();
@@ -510,10 +428,7 @@ fn ranks_order_names_however_they_come() {
             let name = format!("m{:05}", order(step));
             nodes.insert(name.clone(), graph.insert_node(name, 0));
         }
-        let ranks: Vec<u64> = nodes
-            .values()
-            .map(|node| graph.nodes[node.slot()].rank)
-            .collect();
+        let ranks: Vec<u64> = nodes.values().map(|node| graph.nodes[node.slot()].rank).collect();
         assert_eq!(ranks.len(), 20_002);
         assert!(ranks.is_sorted_by(|a, b| a < b));
     }

@@ -27,21 +27,14 @@ use super::{PPM, Problem, kept_ppm, whole};
 #[must_use]
 pub fn bound(problem: &Problem, prices: &[i64]) -> i128 {
     assert_eq!(prices.len(), problem.areas.len(), "every area has a price");
-    let areas: i128 = (0..prices.len())
-        .map(|area| area_share(problem, prices, area))
-        .sum();
+    let areas: i128 = (0..prices.len()).map(|area| area_share(problem, prices, area)).sum();
     let interfaces = 0..problem.interfaces.len();
-    areas
-        - interfaces
-            .map(|index| interface_share(problem, prices, index))
-            .sum::<i128>()
+    areas - interfaces.map(|index| interface_share(problem, prices, index)).sum::<i128>()
 }
 
 /// What the bound owes to one area, and to the interfaces that touch it.
 fn bound_around(problem: &Problem, prices: &[i64], area: usize, touching: &[usize]) -> i128 {
-    let shares = touching
-        .iter()
-        .map(|&index| interface_share(problem, prices, index));
+    let shares = touching.iter().map(|&index| interface_share(problem, prices, index));
     area_share(problem, prices, area) - shares.sum::<i128>()
 }
 
@@ -85,11 +78,7 @@ pub(super) fn improved(problem: &Problem, optimum: &Optimum, mut prices: Vec<i64
     let mut others: Vec<i64> = optimum.price.iter().map(nearest).collect();
     climb(problem, &mut prices);
     climb(problem, &mut others);
-    if bound(problem, &others) > bound(problem, &prices) {
-        others
-    } else {
-        prices
-    }
+    if bound(problem, &others) > bound(problem, &prices) { others } else { prices }
 }
 
 /// Lowers `prices`, no further than it must, until no interface with room left would pay. The
@@ -101,11 +90,8 @@ fn lower(problem: &Problem, capacity_binds: &[bool], prices: &mut [i64]) {
             out_of[interface.from].push(index);
         }
     }
-    let mut open: BinaryHeap<Reverse<(i64, usize)>> = prices
-        .iter()
-        .enumerate()
-        .map(|(area, &price)| Reverse((price, area)))
-        .collect();
+    let mut open: BinaryHeap<Reverse<(i64, usize)>> =
+        prices.iter().enumerate().map(|(area, &price)| Reverse((price, area))).collect();
     while let Some(Reverse((price, area))) = open.pop() {
         if price != prices[area] {
             continue;
@@ -160,9 +146,5 @@ fn climb(problem: &Problem, prices: &mut [i64]) {
 /// `ceil` would do; but only + − × ÷ are the same on every machine by definition.
 fn round_up(price: f64) -> i64 {
     let nearest = nearest_whole(price.max(0.0));
-    if price > float(nearest) {
-        nearest + 1
-    } else {
-        nearest
-    }
+    if price > float(nearest) { nearest + 1 } else { nearest }
 }

@@ -139,9 +139,7 @@ impl Program {
         let least_worth = TOLERANCE_SHARE * lost_load_price;
         let mut program = Program {
             // The spills come first: an area's is the link with its own index.
-            links: (0..areas)
-                .map(|area| ground_link(area, ground, 0.0, f64::INFINITY))
-                .collect(),
+            links: (0..areas).map(|area| ground_link(area, ground, 0.0, f64::INFINITY)).collect(),
             supply: vec![None; areas],
             unmet: vec![None; areas],
             interface: vec![None; problem.interfaces.len()],
@@ -204,11 +202,7 @@ impl Program {
         let mut flow: Vec<f64> = self.interface.iter().map(flow_of).collect();
         net_both_ways(problem, &mut flow);
         // There are optimal prices that exceed no area's worth.
-        let price = forest
-            .price
-            .iter()
-            .zip(&ways.worth)
-            .map(|(price, worth)| price.min(*worth));
+        let price = forest.price.iter().zip(&ways.worth).map(|(price, worth)| price.min(*worth));
         Optimum {
             supply: self.supply.iter().map(flow_of).collect(),
             served: problem.areas.iter().zip(&self.unmet).map(served).collect(),
@@ -247,10 +241,7 @@ fn net_both_ways(problem: &Problem, flow: &mut [f64]) {
     for &index in &carrying {
         let (from, to) = ends(index);
         let first = carrying.partition_point(|&other| ends(other) < (to, from));
-        for &other in carrying[first..]
-            .iter()
-            .take_while(|&&other| ends(other) == (to, from))
-        {
+        for &other in carrying[first..].iter().take_while(|&&other| ends(other) == (to, from)) {
             let both_ways = flow[index].min(flow[other]);
             flow[index] -= both_ways;
             flow[other] -= both_ways;
@@ -259,13 +250,7 @@ fn net_both_ways(problem: &Problem, flow: &mut [f64]) {
 }
 
 fn ground_link(tail: usize, head: usize, cost: f64, capacity: f64) -> Link {
-    Link {
-        tail,
-        head,
-        gain: 1.0,
-        cost,
-        capacity,
-    }
+    Link { tail, head, gain: 1.0, cost, capacity }
 }
 
 fn interface_link(problem: &Problem, index: usize, hop_price: f64) -> Link {
@@ -285,21 +270,13 @@ pub(super) fn gain(interface: &Interface) -> f64 {
 }
 
 /// Exact up to 2⁵³: powers and prices in range are.
-#[allow(
-    clippy::cast_precision_loss,
-    clippy::as_conversions,
-    reason = "there is no other way"
-)]
+#[allow(clippy::cast_precision_loss, clippy::as_conversions, reason = "there is no other way")]
 pub(super) fn float(whole: i64) -> f64 {
     whole as f64
 }
 
 /// Of amounts of at least 0. A float that is not a number counts as 0.
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::as_conversions,
-    reason = "meant: saturates"
-)]
+#[allow(clippy::cast_possible_truncation, clippy::as_conversions, reason = "meant: saturates")]
 pub(super) fn nearest_whole(amount: f64) -> i64 {
     (amount + 0.5) as i64
 }

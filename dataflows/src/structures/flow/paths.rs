@@ -163,29 +163,18 @@ impl<'a> Rest<'a> {
         self.surplus_w[source] -= sent_w;
         self.need_w[last] -= delivered_w;
         self.delivered_w[last] += delivered_w;
-        Some(Path {
-            hops,
-            sent_w,
-            delivered_w,
-        })
+        Some(Path { hops, sent_w, delivered_w })
     }
 
     fn ends(&self, hops: &[usize]) -> (usize, usize) {
-        (
-            self.interfaces[hops[0]].from,
-            self.interfaces[hops[hops.len() - 1]].to,
-        )
+        (self.interfaces[hops[0]].from, self.interfaces[hops[hops.len() - 1]].to)
     }
 }
 
 /// What is left where `taken` is taken away. Whatever was the bottleneck is left with nothing.
 fn left(amount: f64, taken: f64) -> f64 {
     let left = amount - taken;
-    if left > DUST_W.max(DUST_SHARE * taken) {
-        left
-    } else {
-        0.0
-    }
+    if left > DUST_W.max(DUST_SHARE * taken) { left } else { 0.0 }
 }
 
 /// The most that may be sent for no more than `delivered_w` to arrive.

@@ -39,11 +39,7 @@ pub(super) struct Link {
 impl Link {
     /// Where one comes from `area` over this link, and what a watt injected there becomes on it.
     fn climb(&self, area: usize) -> (usize, f64) {
-        if self.tail == area {
-            (self.head, self.gain)
-        } else {
-            (self.tail, 1.0 / self.gain)
-        }
+        if self.tail == area { (self.head, self.gain) } else { (self.tail, 1.0 / self.gain) }
     }
 }
 
@@ -169,10 +165,7 @@ impl Forest {
             };
             if saving > best_saving {
                 best_saving = saving;
-                best = Some(Entering {
-                    link: index,
-                    direction,
-                });
+                best = Some(Entering { link: index, direction });
             }
         }
         best
@@ -181,13 +174,7 @@ impl Forest {
     /// Changes the entering link's flow until a link meets a limit, and lets that one leave.
     /// False where none would: costs are at least 0, so only rounding errors can suggest it.
     fn pivot(&mut self, entering: &Entering) -> bool {
-        let Link {
-            tail,
-            head,
-            gain,
-            capacity,
-            ..
-        } = self.links[entering.link];
+        let Link { tail, head, gain, capacity, .. } = self.links[entering.link];
         self.inject(tail, -entering.direction);
         self.inject(head, entering.direction * gain);
         let (leaving, amount) = self.leaving(capacity);
@@ -235,11 +222,7 @@ impl Forest {
     fn carry(&mut self, area: usize, amount: f64) -> (usize, f64) {
         let link = &self.links[self.hanger[area]];
         let (next, factor) = link.climb(area);
-        let change = if link.tail == area {
-            amount
-        } else {
-            -amount * factor
-        };
+        let change = if link.tail == area { amount } else { -amount * factor };
         if self.change_size[area] == 0.0 {
             self.changed.push(area);
         }
@@ -260,11 +243,7 @@ impl Forest {
             }
             let link = self.hanger[area];
             let flow = self.flow[link];
-            let room = if change > 0.0 {
-                self.links[link].capacity - flow
-            } else {
-                flow
-            };
+            let room = if change > 0.0 { self.links[link].capacity - flow } else { flow };
             let amount = room.max(0.0) / change.abs();
             if amount < least {
                 least = amount;
@@ -292,11 +271,7 @@ impl Forest {
     fn rehang(&mut self, entering: usize, leaving: usize) {
         let Link { tail, head, .. } = self.links[entering];
         self.role[entering] = Role::Basic;
-        let mut area = if self.leads_to(tail, leaving) {
-            tail
-        } else {
-            head
-        };
+        let mut area = if self.leads_to(tail, leaving) { tail } else { head };
         let mut link = entering;
         while area != leaving {
             let next = self.links[self.hanger[area]].climb(area).0;
@@ -359,11 +334,7 @@ impl Forest {
         loop {
             let link = &self.links[self.hanger[area]];
             let (next, factor) = link.climb(area);
-            let fee = if link.tail == area {
-                -link.cost
-            } else {
-                link.cost * factor
-            };
+            let fee = if link.tail == area { -link.cost } else { link.cost * factor };
             toll += gain * fee;
             gain *= factor;
             area = next;

@@ -16,19 +16,11 @@ const MW: i64 = 1_000_000;
 const LOST_LOAD_PRICE: i64 = 10_000_000;
 
 fn needs(need_w: i64) -> Area {
-    Area {
-        need_w,
-        surplus_w: 0,
-        energy_price: 0,
-    }
+    Area { need_w, surplus_w: 0, energy_price: 0 }
 }
 
 fn sends(surplus_w: i64, energy_price: i64) -> Area {
-    Area {
-        need_w: 0,
-        surplus_w,
-        energy_price,
-    }
+    Area { need_w: 0, surplus_w, energy_price }
 }
 
 fn passes() -> Area {
@@ -36,53 +28,29 @@ fn passes() -> Area {
 }
 
 fn hop(from: usize, to: usize, capacity_w: i64, loss_ppm: u32, wheeling_price: i64) -> Interface {
-    Interface {
-        from,
-        to,
-        capacity_w,
-        loss_ppm,
-        wheeling_price,
-    }
+    Interface { from, to, capacity_w, loss_ppm, wheeling_price }
 }
 
 fn problem(areas: Vec<Area>, interfaces: Vec<Interface>) -> Problem {
-    Problem {
-        areas,
-        interfaces,
-        lost_load_price: LOST_LOAD_PRICE,
-    }
+    Problem { areas, interfaces, lost_load_price: LOST_LOAD_PRICE }
 }
 
 /// Solves, and holds the answer to every promise but that of the certificate.
 fn solve_checked(problem: &Problem) -> Solution {
     let solution = solve(problem);
-    assert_eq!(
-        solution,
-        solve(problem),
-        "the same problem has the same answer"
-    );
+    assert_eq!(solution, solve(problem), "the same problem has the same answer");
     let interfaces = &problem.interfaces;
     let mut sent_w = vec![0; problem.areas.len()];
     let mut got_w = vec![0; problem.areas.len()];
     let mut flow_w = vec![0; interfaces.len()];
     let mut seen = BTreeSet::new();
-    for Path {
-        hops,
-        sent_w: sent,
-        delivered_w: delivered,
-    } in &solution.paths
-    {
+    for Path { hops, sent_w: sent, delivered_w: delivered } in &solution.paths {
         assert!(seen.insert(hops), "no two orders alike");
-        let joined = hops
-            .windows(2)
-            .all(|two| interfaces[two[0]].to == interfaces[two[1]].from);
+        let joined = hops.windows(2).all(|two| interfaces[two[0]].to == interfaces[two[1]].from);
         assert!(joined, "hops follow one another");
         let carried = carried_w(interfaces, hops, *sent);
         assert_eq!(carried.last(), Some(delivered));
-        assert!(
-            *delivered > hops.len().try_into().unwrap(),
-            "no order for dust"
-        );
+        assert!(*delivered > hops.len().try_into().unwrap(), "no order for dust");
         sent_w[interfaces[hops[0]].from] += sent;
         got_w[interfaces[hops[hops.len() - 1]].to] += delivered;
         for (&hop, amount_w) in hops.iter().zip(carried) {
@@ -94,19 +62,13 @@ fn solve_checked(problem: &Problem) -> Solution {
         assert!(sent_w[index] <= area.surplus_w, "within the surplus");
         assert_eq!(solution.unmet_w[index], area.need_w - got_w[index]);
         assert!(solution.unmet_w[index] >= 0, "no more than needed");
-        assert!(
-            area.need_w >= LEAST_NEED_W || got_w[index] == 0,
-            "no orders for under 1 kW"
-        );
+        assert!(area.need_w >= LEAST_NEED_W || got_w[index] == 0, "no orders for under 1 kW");
         assert!(solution.prices[index] >= 0);
     }
     for (interface, &flow) in interfaces.iter().zip(&flow_w) {
         assert!(flow <= interface.capacity_w, "within the capacity");
     }
-    assert!(
-        flows_one_way(problem, &flow_w),
-        "no flow in circles, let alone both ways"
-    );
+    assert!(flows_one_way(problem, &flow_w), "no flow in circles, let alone both ways");
     assert_eq!(solution.bound, bound(problem, &solution.prices));
     solution
 }
@@ -120,11 +82,10 @@ fn flows_one_way(problem: &Problem, flow_w: &[i64]) -> bool {
         .map(|it| it.0)
         .collect();
     let mut left: BTreeSet<usize> = (0..problem.areas.len()).collect();
-    while let Some(&first) = left.iter().find(|area| {
-        !flowing
-            .iter()
-            .any(|it| it.to == **area && left.contains(&it.from))
-    }) {
+    while let Some(&first) = left
+        .iter()
+        .find(|area| !flowing.iter().any(|it| it.to == **area && left.contains(&it.from)))
+    {
         left.remove(&first);
     }
     left.is_empty()
@@ -132,31 +93,19 @@ fn flows_one_way(problem: &Problem, flow_w: &[i64]) -> bool {
 
 fn certified(problem: &Problem) -> Solution {
     let solution = solve_checked(problem);
-    assert!(
-        solution.is_certified(problem),
-        "certified: {problem:?} {solution:?}"
-    );
+    assert!(solution.is_certified(problem), "certified: {problem:?} {solution:?}");
     solution
 }
 
 fn orders(solution: &Solution) -> Vec<(&[usize], i64, i64)> {
-    solution
-        .paths
-        .iter()
-        .map(|it| (it.hops.as_slice(), it.sent_w, it.delivered_w))
-        .collect()
+    solution.paths.iter().map(|it| (it.hops.as_slice(), it.sent_w, it.delivered_w)).collect()
 }
 
 #[test]
 fn trap_cheapest_path_first() {
     // 2 is near both needs, 3 only near 1. The cheapest path is 2 → 1; taken, it leaves 0 short.
     let problem = problem(
-        vec![
-            needs(10 * MW),
-            needs(10 * MW),
-            sends(10 * MW, 10_000),
-            sends(10 * MW, 50_000),
-        ],
+        vec![needs(10 * MW), needs(10 * MW), sends(10 * MW, 10_000), sends(10 * MW, 50_000)],
         vec![
             hop(2, 0, 20 * MW, 30_000, 1_000),
             hop(2, 1, 20 * MW, 0, 0),
@@ -195,27 +144,17 @@ fn trap_far_need_gives_way() {
     // Lost load costs the same everywhere, so what is scarce goes where less is lost.
     let problem = problem(
         vec![needs(5 * MW), needs(5 * MW), sends(5 * MW, 0)],
-        vec![
-            hop(2, 0, 9 * MW, 500_000, 0),
-            hop(2, 1, 9 * MW, 100_000, 9_000_000 - 1),
-        ],
+        vec![hop(2, 0, 9 * MW, 500_000, 0), hop(2, 1, 9 * MW, 100_000, 9_000_000 - 1)],
     );
     let solution = certified(&problem);
-    assert_eq!(
-        orders(&solution),
-        [(&[0][..], 5 * MW, 2_500_000)],
-        "wheeling may eat it up"
-    );
+    assert_eq!(orders(&solution), [(&[0][..], 5 * MW, 2_500_000)], "wheeling may eat it up");
 }
 
 #[test]
 fn trap_area_in_need_passes_power_on() {
     let problem = problem(
         vec![needs(2 * MW), needs(3 * MW), sends(9 * MW, -5_000)],
-        vec![
-            hop(0, 1, 9 * MW, 0, 1_000),
-            hop(2, 0, 9 * MW, 500_000, 1_000),
-        ],
+        vec![hop(0, 1, 9 * MW, 0, 1_000), hop(2, 0, 9 * MW, 500_000, 1_000)],
     );
     let solution = certified(&problem);
     assert_eq!(
@@ -223,11 +162,7 @@ fn trap_area_in_need_passes_power_on() {
         [(&[1][..], 4 * MW, 2 * MW), (&[1, 0], 5 * MW, 2_500_000)],
         "the nearer first"
     );
-    assert_eq!(
-        solution.cost,
-        i128::from(9 * MW * 1_000 + 2_500_000 * 1_000),
-        "energy is free"
-    );
+    assert_eq!(solution.cost, i128::from(9 * MW * 1_000 + 2_500_000 * 1_000), "energy is free");
 }
 
 #[test]
@@ -246,29 +181,15 @@ fn orders_take_fewest_hops_then_least_names() {
     let solution = certified(&problem);
     assert_eq!(
         orders(&solution),
-        [
-            (&[0, 3][..], 3 * MW, 3 * MW),
-            (&[1, 4], 2 * MW, 2 * MW),
-            (&[0, 2, 4], 4 * MW, 4 * MW)
-        ]
+        [(&[0, 3][..], 3 * MW, 3 * MW), (&[1, 4], 2 * MW, 2 * MW), (&[0, 2, 4], 4 * MW, 4 * MW)]
     );
 }
 
 #[test]
 fn orders_prefer_fewer_hops_where_money_is_indifferent() {
     let way = |from, to| hop(from, to, 9 * MW, 0, 0);
-    let ring = vec![
-        way(0, 1),
-        way(0, 2),
-        way(1, 0),
-        way(1, 2),
-        way(2, 0),
-        way(2, 1),
-    ];
-    let problem = problem(
-        vec![sends(5 * MW, 0), sends(5 * MW, 0), needs(5 * MW)],
-        ring,
-    );
+    let ring = vec![way(0, 1), way(0, 2), way(1, 0), way(1, 2), way(2, 0), way(2, 1)];
+    let problem = problem(vec![sends(5 * MW, 0), sends(5 * MW, 0), needs(5 * MW)], ring);
     let solution = certified(&problem);
     assert!(solution.paths.iter().all(|path| path.hops.len() == 1));
 }
@@ -283,32 +204,17 @@ fn orders_leave_a_rest_under_a_kilowatt() {
 
     let areas = vec![needs(6 * MW), sends(9 * MW, 0), sends(9 * MW, 0)];
     let solution = certified(&problem(areas, ways));
-    assert_eq!(
-        solution.paths.len(),
-        2,
-        "what is left over is more than that"
-    );
+    assert_eq!(solution.paths.len(), 2, "what is left over is more than that");
 }
 
 #[test]
 fn orders_send_no_more_than_arrives() {
     let ways = vec![hop(1, 0, 9 * MW, 70_001, 0), hop(2, 1, 9 * MW, 30_003, 0)];
-    let solution = certified(&problem(
-        vec![needs(MW), passes(), sends(9 * MW, 5_000)],
-        ways,
-    ));
-    let [path] = &solution.paths[..] else {
-        panic!("one order: {solution:?}")
-    };
-    assert_eq!(
-        path.delivered_w, MW,
-        "a need that can be met is met to the watt"
-    );
-    let less = carried_w(
-        &[hop(1, 0, 0, 70_001, 0), hop(2, 1, 0, 30_003, 0)],
-        &[1, 0],
-        path.sent_w - 1,
-    );
+    let solution = certified(&problem(vec![needs(MW), passes(), sends(9 * MW, 5_000)], ways));
+    let [path] = &solution.paths[..] else { panic!("one order: {solution:?}") };
+    assert_eq!(path.delivered_w, MW, "a need that can be met is met to the watt");
+    let less =
+        carried_w(&[hop(1, 0, 0, 70_001, 0), hop(2, 1, 0, 30_003, 0)], &[1, 0], path.sent_w - 1);
     assert_eq!(less[2], MW - 1);
 }
 
@@ -331,17 +237,11 @@ fn price_bound_by_hand() {
     );
     // 5000·100 − 3000·300 − 1000·40 − (0.8·5000 − 3000 − 500)·60 − (5000 − 3000)·10.
     let expected = 500_000 - 900_000 - 40_000 - 30_000 - 20_000;
-    assert_eq!(
-        bound(&problem, &[5_000, 3_000, 3_000]),
-        expected * i128::from(PPM)
-    );
+    assert_eq!(bound(&problem, &[5_000, 3_000, 3_000]), expected * i128::from(PPM));
     // Above lost load's price, need counts no more; below the energy's, surplus not at all.
     let capacity = (8_000_004 - 1_000 - 500) * 60 + (10_000_005 - 1_000) * 10;
     let expected = 10_000_000 * 100 - 1_000 * 300 - capacity;
-    assert_eq!(
-        bound(&problem, &[10_000_005, 1_000, 1_000]),
-        expected * i128::from(PPM)
-    );
+    assert_eq!(bound(&problem, &[10_000_005, 1_000, 1_000]), expected * i128::from(PPM));
     assert_eq!(bound(&problem, &[0, 0, 0]), 0);
 }
 
@@ -353,10 +253,7 @@ fn price_proves_no_worse_plan() {
     );
     let mut solution = certified(&problem);
     solution.unmet_w[0] += 20_000;
-    assert!(
-        !solution.is_certified(&problem),
-        "20 kW unserved, 1 kW and a thousandth allowed"
-    );
+    assert!(!solution.is_certified(&problem), "20 kW unserved, 1 kW and a thousandth allowed");
 }
 
 #[test]
@@ -377,22 +274,10 @@ fn holds_where_there_is_nothing_to_do() {
         (vec![passes()], vec![]),
         (vec![needs(5 * MW)], vec![]),
         (vec![needs(5 * MW), sends(5 * MW, 0)], vec![]),
-        (
-            vec![needs(5 * MW), sends(5 * MW, 0)],
-            vec![hop(0, 1, MW, 0, 0), hop(1, 0, 0, 0, 0)],
-        ),
-        (
-            vec![passes(), sends(5 * MW, 0)],
-            vec![hop(0, 1, MW, 0, 0), hop(1, 0, MW, 0, 0)],
-        ),
-        (
-            vec![needs(5 * MW), sends(5 * MW, LOST_LOAD_PRICE)],
-            vec![hop(1, 0, 9 * MW, 0, 0)],
-        ),
-        (
-            vec![needs(5 * MW), sends(5 * MW, 0)],
-            vec![hop(1, 0, 9 * MW, 0, LOST_LOAD_PRICE)],
-        ),
+        (vec![needs(5 * MW), sends(5 * MW, 0)], vec![hop(0, 1, MW, 0, 0), hop(1, 0, 0, 0, 0)]),
+        (vec![passes(), sends(5 * MW, 0)], vec![hop(0, 1, MW, 0, 0), hop(1, 0, MW, 0, 0)]),
+        (vec![needs(5 * MW), sends(5 * MW, LOST_LOAD_PRICE)], vec![hop(1, 0, 9 * MW, 0, 0)]),
+        (vec![needs(5 * MW), sends(5 * MW, 0)], vec![hop(1, 0, 9 * MW, 0, LOST_LOAD_PRICE)]),
     ] {
         assert!(certified(&problem(areas, interfaces)).paths.is_empty());
     }
@@ -401,18 +286,9 @@ fn holds_where_there_is_nothing_to_do() {
 #[test]
 fn holds_at_the_largest_powers() {
     let large = 1_000_000 * MW;
-    let areas = vec![
-        needs(large),
-        sends(large, 20_000),
-        sends(large, 30_000),
-        needs(1_000),
-    ];
+    let areas = vec![needs(large), sends(large, 20_000), sends(large, 30_000), needs(1_000)];
     let small = hop(2, 3, 2_000, 0, 0);
-    let ways = vec![
-        hop(1, 0, large / 2, 1, 0),
-        hop(2, 0, large, 500_000, 1_000),
-        small,
-    ];
+    let ways = vec![hop(1, 0, large / 2, 1, 0), hop(2, 0, large, 500_000, 1_000), small];
     let solution = certified(&problem(areas, ways));
     assert_eq!(solution.unmet_w[3], 0, "the smallest beside the largest");
 }
@@ -420,11 +296,7 @@ fn holds_at_the_largest_powers() {
 #[test]
 #[should_panic(expected = "an area in need has no surplus")]
 fn holds_the_caller_to_its_side() {
-    let area = Area {
-        need_w: 5 * MW,
-        surplus_w: MW,
-        energy_price: 0,
-    };
+    let area = Area { need_w: 5 * MW, surplus_w: MW, energy_price: 0 };
     let _ = solve(&problem(vec![area], vec![]));
 }
 
@@ -462,16 +334,8 @@ fn grid(dice: &mut Dice, areas: usize, chords: usize, losses: &[u32], most_w: i6
     let kinds = kinds.collect();
     let mut joined = BTreeMap::new();
     for index in 0..areas + chords {
-        let from = if index < areas {
-            index
-        } else {
-            dice.index(areas)
-        };
-        let to = if index < areas {
-            (index + 1) % areas
-        } else {
-            dice.index(areas)
-        };
+        let from = if index < areas { index } else { dice.index(areas) };
+        let to = if index < areas { (index + 1) % areas } else { dice.index(areas) };
         if from != to {
             let capacity_w = dice.power_w(most_w) - 1;
             let loss_ppm = losses[dice.index(losses.len())];
@@ -480,11 +344,9 @@ fn grid(dice: &mut Dice, areas: usize, chords: usize, losses: &[u32], most_w: i6
             joined.insert((to, from), (capacity_w, loss_ppm, wheeling_price));
         }
     }
-    let interfaces = joined
-        .into_iter()
-        .map(|((from, to), (capacity_w, loss_ppm, price))| {
-            hop(from, to, capacity_w, loss_ppm, price)
-        });
+    let interfaces = joined.into_iter().map(|((from, to), (capacity_w, loss_ppm, price))| {
+        hop(from, to, capacity_w, loss_ppm, price)
+    });
     problem(kinds, interfaces.collect())
 }
 
@@ -516,26 +378,15 @@ fn holds_on_large_grids() {
 }
 
 fn any_problem() -> impl Strategy<Value = Problem> {
-    let power_w = prop_oneof![
-        0..3_000_i64,
-        0..10 * MW,
-        0..10_000 * MW,
-        0..=1_000_000 * MW,
-        Just(5 * MW)
-    ];
+    let power_w =
+        prop_oneof![0..3_000_i64, 0..10 * MW, 0..10_000 * MW, 0..=1_000_000 * MW, Just(5 * MW)];
     let price = prop_oneof![Just(0), Just(1_000), -10_000..90_000_i64];
     let area = (0..10, power_w.clone(), price).prop_map(|(kind, watts, price)| match kind {
         0..=2 => needs(watts),
         3 => passes(),
         _ => sends(watts, price),
     });
-    let loss_ppm = prop_oneof![
-        Just(0),
-        Just(20_000),
-        Just(500_000),
-        0..3_u32,
-        0..80_000_u32
-    ];
+    let loss_ppm = prop_oneof![Just(0), Just(20_000), Just(500_000), 0..3_u32, 0..80_000_u32];
     let wheeling_price = prop_oneof![Just(0), 0..5_000_i64];
     let ends = (any::<prop::sample::Index>(), any::<prop::sample::Index>());
     let rows = prop::collection::vec((ends, power_w, loss_ppm, wheeling_price), 0..40);
@@ -544,10 +395,7 @@ fn any_problem() -> impl Strategy<Value = Problem> {
         for ((from, to), capacity_w, loss_ppm, wheeling_price) in rows {
             let (from, to) = (from.index(areas.len()), to.index(areas.len()));
             if from != to {
-                joined.insert(
-                    (from, to),
-                    hop(from, to, capacity_w, loss_ppm, wheeling_price),
-                );
+                joined.insert((from, to), hop(from, to, capacity_w, loss_ppm, wheeling_price));
             }
         }
         problem(areas, joined.into_values().collect())

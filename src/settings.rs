@@ -400,6 +400,14 @@ mod tests {
     }
 
     #[test]
+    fn the_reference_file_holds_every_default() {
+        let reference = parse(include_str!("../gridweaver.reference.toml")).unwrap();
+        let defaults = parse("").unwrap();
+        assert_eq!(format!("{:?}", reference.engine), format!("{:?}", defaults.engine));
+        assert_eq!(format!("{:?}", reference.dispatch), format!("{:?}", defaults.dispatch));
+    }
+
+    #[test]
     fn an_unknown_key_is_refused_with_the_nearest() {
         let error = parse("[engine]\ntick = \"4s\"\nlatenes = \"2s\"\n").unwrap_err();
         assert!(error.contains("line 3"), "{error}");

@@ -14,7 +14,7 @@
 //! | [`ends`] | orders end for the reasons given, and where an answer ends them |
 //! | [`activations`], [`transfers`] | new orders are what the input allows, to the watt |
 //! | [`standing`] | every limit, at every tick's end, over all that stands |
-//! | [`plans`], [`clearing`], [`cascade`] | plans add up, are there when needed, and are optimal |
+//! | [`plans`], [`held`], [`clearing`], [`cascade`] | plans add up, are there when needed, and are optimal |
 //! | [`statuses`] | what is written of bids is what holds |
 //!
 //! It needs the whole stream of one sink, without a `types` filter, and finite inputs.
@@ -24,6 +24,7 @@ mod breach;
 mod cascade;
 mod clearing;
 mod ends;
+mod held;
 mod plans;
 mod routes;
 mod scene;

@@ -109,6 +109,7 @@ impl Bids {
                 }
             }
             Change::Program { program, details } => {
+                let details = details.map(|details| *details);
                 self.touched.extend(self.by_program.get(&program).into_iter().flatten());
                 self.surroundings.set_program(program, details);
             }

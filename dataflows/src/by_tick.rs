@@ -16,7 +16,8 @@ use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
-use timely::dataflow::operators::vec::Broadcast;
+use timely::dataflow::operators::generic::Operator;
+use timely::dataflow::operators::vec::{Broadcast, Map};
 use timely::dataflow::operators::{Capability, Exchange};
 
 /// A maintained view: plain state that is driven tick by tick and needs no dataflow to be tested.
@@ -44,15 +45,26 @@ pub type Batches<T> = Vec<Vec<T>>;
 
 /// Sends all items to the first worker, where what must see the whole grid runs.
 pub fn to_first<T: ExchangeData>(stream: StreamVec<'_, Tick, T>) -> StreamVec<'_, Tick, T> {
-    by_key(stream, |_| 0)
+    if stream.scope().peers() == 1 { stream } else { stream.exchange(|_| 0) }
 }
 
-/// Sends each item to the worker that its key's hash names.
+/// Sends each row of the batches to the worker that its key's hash names.
 pub fn by_key<'scope, T: ExchangeData>(
-    stream: StreamVec<'scope, Tick, T>,
+    batches: StreamVec<'scope, Tick, Vec<T>>,
     hash: impl Fn(&T) -> u64 + 'static,
-) -> StreamVec<'scope, Tick, T> {
-    if stream.scope().peers() == 1 { stream } else { stream.exchange(hash) }
+) -> StreamVec<'scope, Tick, Vec<T>> {
+    if batches.scope().peers() == 1 {
+        return batches;
+    }
+    let rows = batches.flat_map(|batch| batch).exchange(hash);
+    rows.unary(Pipeline, "batches", |_, _| {
+        |input, output| {
+            input.for_each_stamp(|capability, data| {
+                let mut session = output.session(&capability);
+                data.for_each(|rows| session.give(std::mem::take(rows)));
+            });
+        }
+    })
 }
 
 /// Sends every item to every worker.
@@ -67,11 +79,12 @@ struct Waiting<R, C> {
     changes: Batches<C>,
 }
 
-/// Makes `view` a named operator over the `rows` and `changes` that are on this worker.
+/// Makes `view` a named operator over the `rows`, which come in batches, and the `changes` that
+/// are on this worker.
 pub fn by_tick<'scope, V>(
     name: &str,
     view: Rc<RefCell<V>>,
-    rows: StreamVec<'scope, Tick, V::Row>,
+    rows: StreamVec<'scope, Tick, Vec<V::Row>>,
     changes: StreamVec<'scope, Tick, V::Change>,
 ) -> StreamVec<'scope, Tick, V::Out>
 where
@@ -92,7 +105,8 @@ where
         move |frontiers| {
             row_input.for_each_stamp(|capability, data| {
                 let capability = capability.retain_least(0);
-                stash(&mut waiting, capability).rows.extend(data.map(std::mem::take));
+                let rows = data.flat_map(|batches| batches.drain(..));
+                stash(&mut waiting, capability).rows.extend(rows);
             });
             change_input.for_each_stamp(|capability, data| {
                 let capability = capability.retain_least(0);

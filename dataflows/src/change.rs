@@ -4,7 +4,6 @@
 //! needs no history. Within a tick changes come in no particular order.
 
 use gridweaver_model::decision::Violation;
-use gridweaver_model::record::{Response, Version};
 use gridweaver_model::{DeadLetter, Decision, Millis, Ppm, Price, Text, Time, Watts};
 use serde::{Deserialize, Serialize};
 
@@ -178,7 +177,7 @@ pub struct KnownLine {
     pub in_service: bool,
 }
 
-/// One change.
+/// One change. Readings are by far the most: what is larger than one is boxed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Change {
     /// A node exists in a region.
@@ -207,7 +206,7 @@ pub enum Change {
         /// Its handle.
         area: AreaKey,
         /// Who it is.
-        identity: Option<AreaIdentity>,
+        identity: Option<Box<AreaIdentity>>,
     },
     /// How many nodes of an area of the tick before are now in which area, by name.
     Succession {
@@ -223,12 +222,12 @@ pub enum Change {
         /// Its name.
         island: Text,
         /// Nodes and regions, sorted.
-        shape: Option<(u64, Vec<Text>)>,
+        shape: Option<Box<(u64, Vec<Text>)>>,
     },
     /// A line that is known gains or loses one of its forms: `difference` is 1 or -1.
     Line {
         /// The line.
-        line: KnownLine,
+        line: Box<KnownLine>,
         /// How many of this form come or go.
         difference: i8,
     },
@@ -237,14 +236,14 @@ pub enum Change {
         /// The line.
         line: Text,
         /// The nodes that it joins.
-        ends: Option<(Text, Text)>,
+        ends: Option<Box<(Text, Text)>>,
     },
     /// A live line between two areas.
     Tie {
         /// The line.
         line: Text,
         /// What it joins.
-        tie: Option<Tie>,
+        tie: Option<Box<Tie>>,
     },
     /// One direction of an interface.
     Interface {
@@ -253,7 +252,7 @@ pub enum Change {
         /// The receiving area.
         to: Text,
         /// What it can do.
-        interface: Option<Interface>,
+        interface: Option<Box<Interface>>,
     },
     /// A limit between two regions.
     Limit {
@@ -306,7 +305,7 @@ pub enum Change {
         /// Its name.
         program: Text,
         /// What it is.
-        details: Option<Program>,
+        details: Option<Box<Program>>,
     },
     /// A participant's own record.
     Reliability {
@@ -323,7 +322,7 @@ pub enum Change {
         offer: Option<Box<Offer>>,
     },
     /// A rule of a sound grid is broken, or kept again.
-    Violation(Violation),
+    Violation(Box<Violation>),
     /// Something refers to what is not there (or no longer).
     Unresolved {
         /// What kind of record.
@@ -333,15 +332,8 @@ pub enum Change {
         /// What is missing, e.g. `node n1`; `None` once it is resolved.
         missing: Option<Text>,
     },
-    /// An answer to an order.
-    Answer {
-        /// Which of two is newer.
-        version: Version,
-        /// The answer.
-        response: Response,
-    },
     /// A record that came too late for its forgotten key.
-    Refused(DeadLetter),
+    Refused(Box<DeadLetter>),
     /// Something to write.
-    Decision(Decision),
+    Decision(Box<Decision>),
 }

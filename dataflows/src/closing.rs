@@ -45,14 +45,14 @@ impl View for Closing {
         }
         for change in changes.into_iter().flatten() {
             match change {
-                Change::Decision(decision) => closed.decisions.push(decision),
+                Change::Decision(decision) => closed.decisions.push(*decision),
                 Change::Violation(violation) => {
-                    let event = Event::Violation(violation);
+                    let event = Event::Violation(*violation);
                     closed.decisions.push(Decision::of_no_area(event));
                 }
                 Change::Refused(letter) => {
                     closed.outcomes.applied -= 1;
-                    closed.refused.push(letter);
+                    closed.refused.push(*letter);
                 }
                 _ => {}
             }

@@ -116,7 +116,7 @@ impl View for CriticalLines {
         }
         for change in &changes {
             if let Change::LiveLine { line, ends } = change {
-                self.set_line(line, ends.as_ref());
+                self.set_line(line, ends.as_deref());
             }
         }
         let moves = self.graph.take_moves();

@@ -10,7 +10,7 @@
 
 use crate::by_tick::{Batches, View};
 use crate::change::Change;
-use crate::row::Row;
+use crate::row::{Family, Row};
 use crate::structures::remembered::Remembered;
 use gridweaver_model::record::{Quality, Record};
 use gridweaver_model::{Data, Lookup, Rules, Tick, Time};
@@ -49,11 +49,14 @@ impl Outcomes {
 /// A record that passed, or what became of all of a tick.
 #[derive(Clone, Debug)]
 pub enum Settled {
-    /// Goes on to the views.
-    Row(Row),
+    /// These go on to the views of their family.
+    Rows(Family, Vec<Row>),
     /// The tick's count on this worker.
     Outcomes(Outcomes),
 }
+
+/// Identities that are looked up side by side, so that their memory is fetched together.
+const GROUP: usize = 12;
 
 /// The state of `dedup` on one worker.
 pub struct Dedup {
@@ -79,16 +82,23 @@ impl Dedup {
         let mut losers = Lookup::default();
         let mut contested: Lookup<u128, Vec<(usize, usize)>> = Lookup::default();
         let mut admitted_now: Vec<(u128, (usize, usize))> = Vec::new();
+        let mut group = [0; GROUP];
         for (batch, rows) in batches.iter().enumerate() {
-            for (at, row) in rows.iter().enumerate() {
-                let identity = identity(&row.record);
-                let version = &row.record.envelope.version;
-                if self.remembered.seen(identity, tick).is_some() {
-                    contested.entry(identity).or_default().push((batch, at));
-                } else {
-                    let until = self.remembered_until(version.time);
-                    self.remembered.insert(identity, version.sequence, until.max(tick));
-                    admitted_now.push((identity, (batch, at)));
+            for (first, rows) in rows.chunks(GROUP).enumerate() {
+                for (identity, row) in group.iter_mut().zip(rows) {
+                    *identity = identity_of(&row.record);
+                }
+                self.remembered.approach(&group[..rows.len()]);
+                for (at, (identity, row)) in group.into_iter().zip(rows).enumerate() {
+                    let place = (batch, first * GROUP + at);
+                    let version = &row.record.envelope.version;
+                    if self.remembered.seen(identity, tick).is_some() {
+                        contested.entry(identity).or_default().push(place);
+                    } else {
+                        let until = self.remembered_until(version.time);
+                        self.remembered.insert(identity, version.sequence, until.max(tick));
+                        admitted_now.push((identity, place));
+                    }
                 }
             }
         }
@@ -154,7 +164,7 @@ fn precedence(record: &Record) -> (Reverse<u64>, Time, &Data) {
 
 /// 128 bits that stand for (`source`, `id`). A byte that no UTF-8 text holds keeps them apart.
 #[must_use]
-pub fn identity(record: &Record) -> u128 {
+pub fn identity_of(record: &Record) -> u128 {
     let version = &record.envelope.version;
     let (source, id) = (version.source.as_bytes(), version.id.as_bytes());
     let mut buffer = [0xff_u8; 257];
@@ -177,10 +187,10 @@ impl View for Dedup {
     ) -> Option<Tick> {
         let losers = self.losers(tick, &rows);
         let mut outcomes = Outcomes::default();
-        let total = rows.iter().map(Vec::len).sum::<usize>();
-        out.reserve(total + 1);
-        for (batch, rows) in rows.into_iter().enumerate() {
-            for (at, row) in rows.into_iter().enumerate() {
+        for (batch, mut rows) in rows.into_iter().enumerate() {
+            // From the end, so that what takes a removed row's place has been looked at.
+            for at in (0..rows.len()).rev() {
+                let row = &rows[at];
                 outcomes.late += u64::from(self.rules.tick_of(row.record.time()) < tick);
                 if !losers.is_empty() && losers.contains_key(&(batch, at)) {
                     outcomes.duplicates += 1;
@@ -188,12 +198,22 @@ impl View for Dedup {
                     outcomes.bad_quality += 1;
                 } else {
                     outcomes.applied += 1;
-                    out.push(Settled::Row(row));
+                    continue;
                 }
+                rows.swap_remove(at);
             }
+            hand_on(rows, out);
         }
         out.push(Settled::Outcomes(outcomes));
         None
+    }
+}
+
+/// Hands a batch on: whole where it is of one family, as intakes make them, else apart.
+fn hand_on(mut rows: Vec<Row>, out: &mut Vec<Settled>) {
+    while let Some(family) = rows.first().map(Row::family) {
+        let others = rows.extract_if(.., |row| row.family() != family).collect();
+        out.push(Settled::Rows(family, std::mem::replace(&mut rows, others)));
     }
 }
 

@@ -36,14 +36,14 @@ impl Interfaces {
                 match identity {
                     Some(identity) => {
                         self.numbers.insert(identity.region.clone(), area.region);
-                        self.identities.insert(area, identity);
+                        self.identities.insert(area, *identity);
                     }
                     None => {
                         self.identities.remove(&area);
                     }
                 }
             }
-            Change::Tie { line, tie } => self.take_tie(line, tie),
+            Change::Tie { line, tie } => self.take_tie(line, tie.map(|tie| *tie)),
             Change::Limit { from, to, limit } => {
                 if let (Some(a), Some(b)) = (self.numbers.get(&from), self.numbers.get(&to)) {
                     self.touched.insert(pair(*a, *b));
@@ -156,7 +156,7 @@ impl View for Interfaces {
                 out.push(Change::Interface { from, to, interface: None });
             }
             for (key, interface) in now.iter().filter(|(key, now)| told.get(*key) != Some(*now)) {
-                let ((from, to), interface) = (key.clone(), Some(interface.clone()));
+                let ((from, to), interface) = (key.clone(), Some(Box::new(interface.clone())));
                 out.push(Change::Interface { from, to, interface });
             }
             if !now.is_empty() {

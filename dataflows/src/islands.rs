@@ -147,7 +147,7 @@ impl Islands {
             let forms = [(drawn.known.take(), -1), (known.clone(), 1)];
             out.extend(
                 forms.into_iter().filter_map(|(line, difference)| {
-                    Some(Change::Line { line: line?, difference })
+                    Some(Change::Line { line: Box::new(line?), difference })
                 }),
             );
             drawn.known = known;
@@ -169,7 +169,7 @@ impl Islands {
                 self.remember_line(edge, name);
                 drawn.edge = Some(edge);
             }
-            out.push(Change::LiveLine { line: name.clone(), ends: ends.clone() });
+            out.push(Change::LiveLine { line: name.clone(), ends: ends.clone().map(Box::new) });
             drawn.ends = ends;
         }
         if drawn.known.is_some() || drawn.edge.is_some() || drawn.tie.is_some() {
@@ -213,7 +213,7 @@ impl Islands {
             if tie.as_ref() == told {
                 continue;
             }
-            out.push(Change::Tie { line: name.clone(), tie: tie.clone() });
+            out.push(Change::Tie { line: name.clone(), tie: tie.clone().map(Box::new) });
             let drawn = self.drawn.entry(name.clone()).or_default();
             drawn.tie = tie;
             if drawn.known.is_none() && drawn.tie.is_none() {

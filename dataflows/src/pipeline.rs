@@ -19,7 +19,7 @@ use crate::by_tick::{View, by_key, by_tick, to_all, to_first};
 use crate::change::{Change, KnownLine, Referrer};
 use crate::closing::{ClosedTick, Closing};
 use crate::critical_lines::CriticalLines;
-use crate::dedup::{Dedup, Outcomes, Settled, identity};
+use crate::dedup::{Dedup, Outcomes, Settled, identity_of};
 use crate::differences::{collection, told};
 use crate::interfaces::Interfaces;
 use crate::islands::Islands;
@@ -29,7 +29,7 @@ use crate::planner::Planner;
 use crate::programs::Programs;
 use crate::regions::Regions;
 use crate::reliability::{Fact, reliability};
-use crate::row::Row;
+use crate::row::{Family, Row};
 use crate::totals::Totals;
 use crate::unresolved::unresolved_telemetry;
 use crate::violations::violations;
@@ -40,7 +40,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use timely::dataflow::StreamVec;
 use timely::dataflow::operators::generic::operator::empty;
-use timely::dataflow::operators::vec::{Filter, Partition};
+use timely::dataflow::operators::vec::{Filter, Map, Partition};
 use timely::dataflow::operators::{Concatenate, OkErr};
 
 /// What a worker can look into once the frontier has passed: complete on the first worker.
@@ -58,18 +58,18 @@ pub struct Views {
 /// Builds the dataflow over `rows`; returns the closed ticks, which are on the first worker.
 /// `observed`: keep also the views that decide nothing, for whoever looks at the state.
 pub fn pipeline<'scope>(
-    rows: StreamVec<'scope, Tick, Row>,
+    rows: StreamVec<'scope, Tick, Vec<Row>>,
     rules: &Rules,
     observed: bool,
 ) -> (StreamVec<'scope, Tick, ClosedTick>, Views) {
     let scope = rows.scope();
     let nothing = || empty::<_, Vec<Change>>(scope);
-    let no_rows = || empty::<_, Vec<Row>>(scope);
+    let no_rows = || empty::<_, Vec<Vec<Row>>>(scope);
     let only = |stream: &StreamVec<'scope, Tick, Change>, wanted: fn(&Change) -> bool| {
         stream.clone().filter(move |change| wanted(change))
     };
 
-    let rows = by_key(rows, |row| fold(identity(&row.record)));
+    let rows = by_key(rows, |row| fold(identity_of(&row.record)));
     let dedup = operator("dedup", Dedup::new(rules.clone()), rows, nothing());
     let Families { grid, regions, telemetry, programs, bids, facts, answers, outcomes } =
         families(dedup);
@@ -87,7 +87,7 @@ pub fn pipeline<'scope>(
     let of_interfaces = joined([only(&islands, concerns_interfaces), regions.clone()]);
     let interfaces = operator("interfaces", Interfaces::default(), no_rows(), of_interfaces);
 
-    let record = reliability(collection(facts, fact), rules);
+    let record = reliability(facts_of(facts), rules);
     let reliability = told("reliability", record, |participant: Text, reliability, _| {
         Some(Change::Reliability { participant, reliability })
     });
@@ -102,7 +102,8 @@ pub fn pipeline<'scope>(
     let broken = violations(lines_of(&islands), nodes_of(&islands));
     let violations = told("violations", broken, |(kind, subject), detail, growth| {
         let (detail, cleared) = (detail.unwrap_or_default(), growth < 0);
-        (growth != 0).then_some(Change::Violation(Violation { kind, subject, detail, cleared }))
+        let violation = Violation { kind, subject, detail, cleared };
+        (growth != 0).then(|| Change::Violation(Box::new(violation)))
     });
 
     let planner = Rc::new(RefCell::new(Planner::new(rules)));
@@ -151,7 +152,7 @@ pub fn pipeline<'scope>(
 fn operator<'scope, V>(
     name: &str,
     view: V,
-    rows: StreamVec<'scope, Tick, V::Row>,
+    rows: StreamVec<'scope, Tick, Vec<V::Row>>,
     changes: StreamVec<'scope, Tick, V::Change>,
 ) -> StreamVec<'scope, Tick, V::Out>
 where
@@ -170,24 +171,25 @@ fn joined<'scope, const N: usize>(
     scope.concatenate(streams)
 }
 
-/// What passed `dedup`, by the view that takes it.
+/// What passed `dedup`, in batches, by the view that takes it.
 struct Families<'scope> {
-    grid: StreamVec<'scope, Tick, Row>,
-    regions: StreamVec<'scope, Tick, Row>,
-    telemetry: StreamVec<'scope, Tick, Row>,
-    programs: StreamVec<'scope, Tick, Row>,
-    bids: StreamVec<'scope, Tick, Row>,
-    facts: StreamVec<'scope, Tick, Row>,
-    answers: StreamVec<'scope, Tick, Row>,
-    outcomes: StreamVec<'scope, Tick, Outcomes>,
+    grid: StreamVec<'scope, Tick, Vec<Row>>,
+    regions: StreamVec<'scope, Tick, Vec<Row>>,
+    telemetry: StreamVec<'scope, Tick, Vec<Row>>,
+    programs: StreamVec<'scope, Tick, Vec<Row>>,
+    bids: StreamVec<'scope, Tick, Vec<Row>>,
+    facts: StreamVec<'scope, Tick, Vec<Row>>,
+    answers: StreamVec<'scope, Tick, Vec<Row>>,
+    outcomes: StreamVec<'scope, Tick, Vec<Outcomes>>,
 }
 
 fn families<'scope>(settled: StreamVec<'scope, Tick, Settled>) -> Families<'scope> {
-    let (rows, outcomes) = settled.ok_err(|settled| match settled {
-        Settled::Row(row) => Ok(row),
-        Settled::Outcomes(outcomes) => Err(outcomes),
+    let (batches, outcomes) = settled.ok_err(|settled| match settled {
+        Settled::Rows(family, rows) => Ok((family as u64, rows)),
+        Settled::Outcomes(outcomes) => Err(vec![outcomes]),
     });
-    let mut streams = rows.partition(7, |row: Row| (family(&row.record.data), row)).into_iter();
+    let mut streams = batches.partition(Family::COUNT, |batch| batch).into_iter();
+    // In the order of the families.
     let mut next = || streams.next().expect("a stream a family");
     Families {
         grid: next(),
@@ -198,19 +200,6 @@ fn families<'scope>(settled: StreamVec<'scope, Tick, Settled>) -> Families<'scop
         facts: next(),
         answers: next(),
         outcomes,
-    }
-}
-
-/// The place in [`Families`] of a record's type. Watermarks never get here.
-fn family(data: &Data) -> u64 {
-    match data {
-        Data::Node(_) | Data::Line(_) | Data::LineStatus(_) | Data::Watermark => 0,
-        Data::Reserve(_) | Data::EnergyPrice(_) | Data::Shortfall(_) | Data::InterfaceLimit(_) => 1,
-        Data::Telemetry(_) => 2,
-        Data::Program(_) => 3,
-        Data::Bid(_) | Data::BidWithdrawn(_) => 4,
-        Data::Performance(_) => 5,
-        Data::Response(_) => 6,
     }
 }
 
@@ -229,18 +218,22 @@ fn fold(identity: u128) -> u64 {
     u64::try_from(identity >> 64).unwrap_or_default()
 }
 
-fn fact(row: Row) -> Option<(Fact, isize)> {
-    let Data::Performance(performance) = row.record.data else { return None };
-    let version = row.record.envelope.version;
-    let identity = (version.source, version.id);
-    Some(((identity, (version.sequence, version.time, *performance)), 1))
+fn facts_of<'scope>(
+    batches: StreamVec<'scope, Tick, Vec<Row>>,
+) -> VecCollection<'scope, Tick, Fact, isize> {
+    collection(batches.flat_map(|batch| batch), |row| {
+        let Data::Performance(performance) = row.record.data else { return None };
+        let version = row.record.envelope.version;
+        let identity = (version.source, version.id);
+        Some(((identity, (version.sequence, version.time, *performance)), 1))
+    })
 }
 
 fn lines_of<'scope>(
     islands: &StreamVec<'scope, Tick, Change>,
 ) -> VecCollection<'scope, Tick, KnownLine, isize> {
     collection(islands.clone(), |change| match change {
-        Change::Line { line, difference } => Some((line, difference.into())),
+        Change::Line { line, difference } => Some((*line, difference.into())),
         _ => None,
     })
 }

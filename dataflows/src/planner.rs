@@ -118,7 +118,7 @@ impl Planner {
                     *successions.entry(from).or_default().entry(to).or_default() += nodes;
                 }
                 Some(Change::Program { program, details }) => {
-                    for region in self.offers.set_program(program, details) {
+                    for region in self.offers.set_program(program, details.map(|details| *details)) {
                         self.grid.touch_region(&region);
                     }
                 }
@@ -550,7 +550,7 @@ impl View for Planner {
             self.reconsider(island);
         }
         self.tell_statuses();
-        out.extend(self.told.drain(..).map(Change::Decision));
+        out.extend(self.told.drain(..).map(|decision| Change::Decision(Box::new(decision))));
         self.wake(timeout)
     }
 }

@@ -55,7 +55,7 @@ impl View for Programs {
             }
         }
         for program in touched {
-            let details = self.held.get(&program).cloned();
+            let details = self.held.get(&program).cloned().map(Box::new);
             out.push(Change::Program { program, details });
         }
         self.held.forget(tick)

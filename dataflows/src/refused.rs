@@ -9,7 +9,7 @@ use gridweaver_model::{DeadLetter, Reason, Rules, Text};
 pub fn refused(origin: Option<Box<Origin>>, key: &Text, rules: &Rules) -> Option<Change> {
     let origin = *origin?;
     let retention_s = rules.retention.0 / 1000;
-    Some(Change::Refused(DeadLetter {
+    Some(Change::Refused(Box::new(DeadLetter {
         source: origin.source,
         offset: origin.offset,
         reason: Reason::Late,
@@ -17,5 +17,5 @@ pub fn refused(origin: Option<Box<Origin>>, key: &Text, rules: &Rules) -> Option
             "late by more than the retention of {retention_s} s, and `{key}` is not held"
         ),
         raw: origin.raw,
-    }))
+    })))
 }

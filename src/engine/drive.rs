@@ -151,12 +151,13 @@ fn observe_views(views: &Views) -> Option<Observed> {
     Some(observe(&views.planner.borrow(), &views.totals.borrow(), &critical_lines, &picture))
 }
 
-/// The source operator: this worker's partitions, each under its own capability.
+/// The source operator: this worker's partitions, each under its own capability. Rows stay in the
+/// batches that the intakes made.
 fn rows<'scope>(
     scope: Scope<'scope, Tick>,
     inlet: Inlet,
     shared: Arc<Shared>,
-) -> StreamVec<'scope, Tick, Row> {
+) -> StreamVec<'scope, Tick, Vec<Row>> {
     source(scope, "rows", move |capability, info| {
         let activator = scope.worker().sync_activator_for(info.address.to_vec());
         inlet.activators.lock().unwrap_or_else(PoisonError::into_inner).push(activator);
@@ -183,9 +184,9 @@ fn rows<'scope>(
                         };
                         let capability =
                             capability.as_ref().expect("a partition delivers, then ends");
-                        for (tick, mut rows) in rows {
+                        for (tick, rows) in rows {
                             let at = capability.delayed(&tick.max(*capability.time()));
-                            output.session(&at).give_container(&mut rows);
+                            output.session(&at).give(rows);
                         }
                         *reached = watermark;
                     }

@@ -11,7 +11,7 @@ use super::writer::ToWriter;
 use crossbeam_channel::Sender;
 use gridweaver_connectors::{Batch, Progress, Source, SourceError};
 use gridweaver_dataflows::admission::{Admission, Partition};
-use gridweaver_dataflows::row::{Origin, Row};
+use gridweaver_dataflows::row::{Family, Origin, Row};
 use gridweaver_model::{DeadLetter, Reason, Record, Tick, Time, decode};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,10 +63,21 @@ pub(super) struct Intake {
 /// What a batch came to.
 #[derive(Default)]
 struct Sorted {
-    rows: BTreeMap<Tick, (Vec<Row>, u64)>,
+    runs: Vec<Run>,
     letters: Vec<DeadLetter>,
     letter_bytes: u64,
 }
+
+/// Rows of one tick and family.
+struct Run {
+    tick: Tick,
+    family: Family,
+    rows: Vec<Row>,
+    bytes: u64,
+}
+
+/// Rows that travel together: few enough that their memory is used again and again.
+const RUN_ROWS: usize = 128;
 
 impl Intake {
     /// Reads to the end, or until the run is to stop.
@@ -113,25 +124,14 @@ impl Intake {
 
     fn sort(&self, batch: &Batch, partition: &mut Partition, reading: &mut Reading) -> Sorted {
         let mut sorted = Sorted::default();
-        let mut current: Option<(Tick, Vec<Row>, u64)> = None;
         for (index, (offset, line)) in batch.iter().enumerate() {
             reading.read += 1;
             match decode(line, self.record_bytes_max) {
                 Ok(record) => {
                     let admitted =
                         self.admit(record, offset, line, partition, reading, &mut sorted);
-                    let Some((tick, row)) = admitted else { continue };
-                    match &mut current {
-                        Some((now, rows, bytes)) if *now == tick => {
-                            rows.push(row);
-                            *bytes += line.len() as u64;
-                        }
-                        _ => {
-                            sorted.put(current.take());
-                            let mut rows = Vec::with_capacity(batch.len() - index);
-                            rows.push(row);
-                            current = Some((tick, rows, line.len() as u64));
-                        }
+                    if let Some((tick, row)) = admitted {
+                        sorted.put(tick, row, line.len() as u64);
                     }
                 }
                 Err(refusal) => {
@@ -146,7 +146,6 @@ impl Intake {
                 }
             }
         }
-        sorted.put(current);
         sorted
     }
 
@@ -209,16 +208,16 @@ impl Intake {
     /// Hands a batch over. Dead letters go first: they must be durable before the tick of the
     /// watermark that they were read at, which can't close before the rows behind them.
     fn hand_over(&self, sorted: Sorted, watermark: Tick) {
-        let Sorted { rows, letters, letter_bytes } = sorted;
+        let Sorted { runs, letters, letter_bytes } = sorted;
         if !letters.is_empty() {
             self.shared.gate.send_letters(letters.len() as u64, letter_bytes);
             // The writer ends only with an error, and then everything is stopping.
             let _ = self.letters.send(ToWriter::Letters { letters, bytes: letter_bytes });
         }
-        let loads: Vec<(Tick, u64, u64)> =
-            rows.iter().map(|(tick, (rows, bytes))| (*tick, rows.len() as u64, *bytes)).collect();
+        let load = |run: &Run| (run.tick, run.rows.len() as u64, run.bytes);
+        let loads: Vec<(Tick, u64, u64)> = runs.iter().map(load).collect();
         self.shared.gate.admit(self.partition, &loads, watermark);
-        let rows = rows.into_iter().map(|(tick, (rows, _))| (tick, rows)).collect();
+        let rows = runs.into_iter().map(|run| (run.tick, run.rows)).collect();
         self.delivery.send(self.partition, rows, watermark);
     }
 }
@@ -226,19 +225,24 @@ impl Intake {
 impl Sorted {
     /// The greatest event time among the rows.
     fn newest(&self) -> Option<Time> {
-        let rows = self.rows.values().flat_map(|(rows, _)| rows);
+        let rows = self.runs.iter().flat_map(|run| &run.rows);
         rows.map(|row| row.record.time()).max()
     }
 
-    fn put(&mut self, run: Option<(Tick, Vec<Row>, u64)>) {
-        if let Some((tick, mut rows, bytes)) = run {
-            let entry = self.rows.entry(tick).or_default();
-            if entry.0.is_empty() {
-                entry.0 = rows;
-            } else {
-                entry.0.append(&mut rows);
-            }
-            entry.1 += bytes;
+    /// Puts a row to the others of its tick and family.
+    fn put(&mut self, tick: Tick, row: Row, bytes: u64) {
+        let family = row.family();
+        let open = |run: &&mut Run| {
+            run.tick == tick && run.family == family && run.rows.len() < RUN_ROWS
+        };
+        // What came last is most likely to go on.
+        if let Some(run) = self.runs.iter_mut().rev().find(open) {
+            run.rows.push(row);
+            run.bytes += bytes;
+        } else {
+            let mut rows = Vec::with_capacity(RUN_ROWS);
+            rows.push(row);
+            self.runs.push(Run { tick, family, rows, bytes });
         }
     }
 }

@@ -9,7 +9,7 @@
 //! could still give is nowhere said.
 
 use super::breach::{mw, per_hour};
-use super::plans::held;
+use super::held::Held;
 use super::scene::{NewPlan, Scene};
 use gridweaver_dataflows::twins::book::{Kind, Standing};
 use gridweaver_model::{Text, Watts};
@@ -27,7 +27,7 @@ const STEPS_MAX: usize = 40_000_000;
 
 type Tell<'a> = dyn FnMut(&'static str, String) + 'a;
 
-pub(super) fn check(scene: &Scene<'_>, plan: &NewPlan<'_>, tell: &mut Tell<'_>) {
+pub(super) fn check(scene: &Scene<'_>, plan: &NewPlan<'_>, held: &Held, tell: &mut Tell<'_>) {
     let orders: Vec<&Standing> = scene
         .orders_of(plan.area)
         .filter(|standing| matches!(standing.order.kind, Kind::DemandResponse { .. }))
@@ -36,12 +36,11 @@ pub(super) fn check(scene: &Scene<'_>, plan: &NewPlan<'_>, tell: &mut Tell<'_>) 
         let confirmed = standing.confirmed();
         !scene.is_new(standing) && confirmed.is_some_and(|power| power != standing.order.amount)
     });
-    let fixed = held(scene, plan.area);
-    if unsure || fixed.least != fixed.most {
+    if unsure || !held.is_told {
         return;
     }
-    let clearing = clearing(scene, plan, &orders, fixed.most);
-    let chosen = chosen(scene, &clearing, &orders);
+    let clearing = clearing(scene, plan, held, &orders);
+    let chosen = chosen(scene, &clearing, held, &orders);
     let with_minimum = clearing.candidates.iter().filter(|each| each.min > 0).count();
     let sets = 1usize.checked_shl(u32::try_from(with_minimum).unwrap_or(u32::MAX));
     let steps = sets.and_then(|sets| sets.checked_mul(clearing.candidates.len()));
@@ -106,10 +105,12 @@ fn watts(value: i128) -> Watts {
 }
 
 /// What there was to choose from.
-fn clearing(scene: &Scene<'_>, plan: &NewPlan<'_>, orders: &[&Standing], fixed: Watts) -> Clearing {
+fn clearing(scene: &Scene<'_>, plan: &NewPlan<'_>, held: &Held, orders: &[&Standing]) -> Clearing {
+    let fixed = held.power.most;
+    let fixed_orders: Vec<&Standing> = orders.iter().filter(|it| held.has(it)).copied().collect();
     let mut candidates = vec![];
     for (name, rated) in scene.rated() {
-        let is_held = orders.iter().any(|it| is_of(it, name) && scene.is_held(it));
+        let is_held = fixed_orders.iter().any(|it| is_of(it, name));
         if !rated.eligible() || rated.area.as_ref() != Some(plan.area) || is_held {
             continue;
         }
@@ -128,7 +129,8 @@ fn clearing(scene: &Scene<'_>, plan: &NewPlan<'_>, orders: &[&Standing], fixed: 
     let mut left = BTreeMap::new();
     for candidate in &candidates {
         let program = &candidate.program;
-        left.entry(program.clone()).or_insert_with(|| left_of(scene, plan.area, program, orders));
+        left.entry(program.clone())
+            .or_insert_with(|| left_of(scene, plan.area, program, &fixed_orders));
     }
     let need = i128::from((plan.created.shortfall - fixed).0.max(0));
     // What is held beyond the need is over already.
@@ -142,7 +144,7 @@ fn clearing(scene: &Scene<'_>, plan: &NewPlan<'_>, orders: &[&Standing], fixed: 
 /// committed to other areas. Main areas are cleared first, then by name; where other areas had
 /// orders before this tick too, what each had or has counts, whichever is more, as the contract
 /// does not say which of them were given up first.
-fn left_of(scene: &Scene<'_>, area: &Text, program: &Text, orders: &[&Standing]) -> i128 {
+fn left_of(scene: &Scene<'_>, area: &Text, program: &Text, fixed: &[&Standing]) -> i128 {
     let power = |standing: &Standing| match &standing.order.kind {
         Kind::DemandResponse { program: under, .. } if under == program => {
             i128::from(standing.order.amount.0)
@@ -164,7 +166,8 @@ fn left_of(scene: &Scene<'_>, area: &Text, program: &Text, orders: &[&Standing])
         let most = now.entry(other).or_default();
         *most = power.max(*most);
     }
-    capacity_of(scene, program) - held_power(scene, orders, power) - now.into_values().sum::<i128>()
+    let held: i128 = fixed.iter().map(|it| power(it)).sum();
+    capacity_of(scene, program) - held - now.into_values().sum::<i128>()
 }
 
 fn capacity_of(scene: &Scene<'_>, program: &Text) -> i128 {
@@ -172,18 +175,14 @@ fn capacity_of(scene: &Scene<'_>, program: &Text) -> i128 {
     i128::from(capacity.unwrap_or_default().0)
 }
 
-fn held_power(scene: &Scene<'_>, orders: &[&Standing], power: impl Fn(&Standing) -> i128) -> i128 {
-    orders.iter().filter(|it| scene.is_held(it)).map(|it| power(it)).sum()
-}
-
 fn cleared_first(scene: &Scene<'_>, one: &Text, other: &Text) -> bool {
     (!scene.shape.is_main(one), one) < (!scene.shape.is_main(other), other)
 }
 
 /// What the recorded orders come to.
-fn chosen(scene: &Scene<'_>, clearing: &Clearing, orders: &[&Standing]) -> Outcome {
+fn chosen(scene: &Scene<'_>, clearing: &Clearing, held: &Held, orders: &[&Standing]) -> Outcome {
     let (mut power, mut cost) = (0, 0);
-    for standing in orders.iter().filter(|standing| !scene.is_held(standing)) {
+    for standing in orders.iter().filter(|standing| !held.has(standing)) {
         let Kind::DemandResponse { bid, .. } = &standing.order.kind else {
             continue;
         };

@@ -2,8 +2,9 @@
 
 use super::breach::{Breaches, mw, per_hour};
 use super::ends::Pardons;
+use super::held::{Held, Range};
 use super::scene::{NewPlan, ONE_KILOWATT, Scene};
-use gridweaver_dataflows::twins::book::{Kind, Standing};
+use gridweaver_dataflows::twins::book::Kind;
 use gridweaver_dataflows::twins::totals::Totals;
 use gridweaver_model::decision::{EndReason, Event, PlanInputs};
 use gridweaver_model::{Text, Watts};
@@ -22,11 +23,12 @@ pub(super) fn check(scene: &Scene<'_>, pardons: &Pardons, breaches: &mut Breache
         if !planned.insert(plan.area) {
             tell("an area has one plan", "another was made in the same tick".into());
         }
-        check_need(scene, &plan, &mut tell);
+        let held = Held::of(scene, &plan);
+        check_need(scene, &plan, &held, &mut tell);
         check_figures(scene, &plan, &mut tell);
         check_unmet(scene, &plan, pardons, &mut tell);
-        check_cost(scene, &plan, &mut tell);
-        super::clearing::check(scene, &plan, &mut tell);
+        check_cost(scene, &plan, &held, &mut tell);
+        super::clearing::check(scene, &plan, &held, &mut tell);
     }
     check_unmet_records(scene, breaches);
     check_losses(scene, &planned, breaches);
@@ -39,62 +41,26 @@ pub(super) fn check(scene: &Scene<'_>, pardons: &Pardons, breaches: &mut Breache
 
 type Tell<'a> = dyn FnMut(&'static str, String) + 'a;
 
-/// What a range of figures allows: orders that a participant confirmed at less than was ordered
-/// may count at either.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Range {
-    pub(super) least: Watts,
-    pub(super) most: Watts,
-}
-
-impl Range {
-    fn add(&mut self, standing: &Standing, is_new: bool) {
-        let full = standing.order.amount;
-        let confirmed = if is_new { None } else { standing.confirmed() };
-        self.least += confirmed.unwrap_or(full);
-        self.most += full;
-    }
-
-    pub(super) fn holds(self, figure: Watts) -> bool {
-        (self.least..=self.most).contains(&figure)
-    }
-
-    fn told(self) -> String {
-        if self.least == self.most {
-            mw(self.most)
-        } else {
-            format!("{} to {}", mw(self.least), mw(self.most))
-        }
-    }
-}
-
 /// The activations that serve an area.
 pub(super) fn activated(scene: &Scene<'_>, area: &str) -> Range {
     let mut range = Range::default();
     for standing in scene.orders_of(area) {
         if matches!(standing.order.kind, Kind::DemandResponse { .. }) {
-            range.add(standing, scene.is_new(standing));
+            range.add(scene, standing);
         }
     }
     range
 }
 
-/// Those of them that their minimum run holds.
-pub(super) fn held(scene: &Scene<'_>, area: &str) -> Range {
-    let mut range = Range::default();
-    for standing in scene.orders_of(area) {
-        let old = standing.order.supersedes.as_ref().and_then(|old| scene.before.get(old));
-        if scene.is_held(standing) {
-            range.add(standing, false);
-        } else if scene.is_new(standing) && old.is_some_and(|old| scene.is_held(old)) {
-            // It only follows its bid's moved end; whether that is held by it is left open.
-            range.most += standing.order.amount;
-        }
+fn told(range: Range) -> String {
+    if range.least == range.most {
+        mw(range.most)
+    } else {
+        format!("{} to {}", mw(range.least), mw(range.most))
     }
-    range
 }
 
-fn check_need(scene: &Scene<'_>, plan: &NewPlan<'_>, tell: &mut Tell<'_>) {
+fn check_need(scene: &Scene<'_>, plan: &NewPlan<'_>, held: &Held, tell: &mut Tell<'_>) {
     let Some(area) = scene.shape.areas.get(plan.area) else {
         tell("a plan's area exists", "there is no such area".into());
         return;
@@ -119,9 +85,9 @@ fn check_need(scene: &Scene<'_>, plan: &NewPlan<'_>, tell: &mut Tell<'_>) {
         let (told, right) = (mw(plan.created.shortfall), mw(shortfall));
         tell("a plan is made for its area's shortfall", format!("{told}, the input gives {right}"));
     }
-    let held = held(scene, plan.area);
-    if !held.holds(told.held) {
-        let detail = format!("held is {}, the orders give {}", mw(told.held), held.told());
+    if !held.is_told {
+        let right = self::told(held.power);
+        let detail = format!("held is {}, the orders give {right}", mw(told.held));
         tell("inputs are the twin's", detail);
     }
 }
@@ -160,7 +126,7 @@ fn check_figures(scene: &Scene<'_>, plan: &NewPlan<'_>, tell: &mut Tell<'_>) {
     let told = created.demand_response + created.over_delivery;
     let activated = activated(scene, plan.area);
     if !activated.holds(told) {
-        let detail = format!("it says {}, its orders activate {}", mw(told), activated.told());
+        let detail = format!("it says {}, its orders activate {}", mw(told), self::told(activated));
         tell("a plan's figures are its orders'", detail);
     }
     let delivered = sum(scene, plan.area, |kind| matches!(kind, Kind::Transfer { .. }));
@@ -215,7 +181,7 @@ fn check_unmet_records(scene: &Scene<'_>, breaches: &mut Breaches) {
 
 /// Price × power of the area's activations and what its transfers cost. What is held may count or
 /// not, at the order's price or the bid's.
-fn check_cost(scene: &Scene<'_>, plan: &NewPlan<'_>, tell: &mut Tell<'_>) {
+fn check_cost(scene: &Scene<'_>, plan: &NewPlan<'_>, held: &Held, tell: &mut Tell<'_>) {
     let mut transfers = 0;
     let mut activations = [0i128; 4];
     for standing in scene.orders_of(plan.area) {
@@ -232,10 +198,9 @@ fn check_cost(scene: &Scene<'_>, plan: &NewPlan<'_>, tell: &mut Tell<'_>) {
                     return;
                 }
                 let now = scene.bid(bid).map_or(*price, |bid| bid.price);
-                let held = scene.is_held(standing);
                 for (at, cost) in activations.iter_mut().enumerate() {
                     let price = if at % 2 == 0 { *price } else { now };
-                    if at < 2 || !held {
+                    if at < 2 || !held.has(standing) {
                         *cost += i128::from(price.0) * amount;
                     }
                 }

@@ -2,7 +2,7 @@
 
 use super::routes::{Joins, Routes};
 use super::stream::Recorded;
-use gridweaver_dataflows::twins::book::{Book, Kind, Standing};
+use gridweaver_dataflows::twins::book::{Book, Standing};
 use gridweaver_dataflows::twins::collections::Collections;
 use gridweaver_dataflows::twins::interfaces::Interfaces;
 use gridweaver_dataflows::twins::ladder::{Rated, ladder};
@@ -115,14 +115,5 @@ impl<'a> Scene<'a> {
             cost += i128::from(interface.wheeling_price.0) * sent;
         }
         Some(cost)
-    }
-
-    /// Whether an activation may not be touched yet: its minimum run is not over.
-    pub(super) fn is_held(&self, standing: &Standing) -> bool {
-        let Kind::DemandResponse { bid, .. } = &standing.order.kind else {
-            return false;
-        };
-        let min_run = self.bid(bid).and_then(|bid| bid.min_run).unwrap_or_default();
-        !self.is_new(standing) && self.end < standing.order.start + min_run
     }
 }

@@ -48,7 +48,10 @@ fn check_replaced(scene: &Scene<'_>, order: &Order, tell: &mut Tell<'_>) {
 /// An order belongs to a plan of its area, made in this tick or standing.
 fn check_plan(scene: &Scene<'_>, order: &Order, decision: &Decision, tell: &mut Tell<'_>) {
     let plan = scene.book.plans.get(&order.plan);
-    if plan.is_none_or(|plan| Some(&plan.area) != decision.area.as_ref()) {
+    // One that follows its bid's moved end may keep the plan, also where that is replaced now.
+    let old = order.supersedes.as_ref().and_then(|old| scene.before.get(old));
+    let kept = old.is_some_and(|old| old.plan == order.plan && old.order.amount == order.amount);
+    if !kept && plan.is_none_or(|plan| Some(&plan.area) != decision.area.as_ref()) {
         let detail = format!("no plan {} stands in its area", order.plan);
         tell("an order belongs to a plan of its area", detail);
     }

@@ -139,7 +139,7 @@ impl Areas {
         let (differing, mut previous) = differing_islands(graph, moves);
         for (island, shape) in shapes {
             if self.islands.get(&island) != shape.as_ref() {
-                out.push(Change::Island { island: island.clone(), shape: shape.clone() });
+                out.push(Change::Island { island: island.clone(), shape: shape.clone().map(Box::new) });
             }
             if differing.contains(&island) {
                 let (nodes, regions) = shape.clone().unwrap_or_default();
@@ -153,7 +153,7 @@ impl Areas {
                 let previous = previous.into_iter().collect();
                 let changed = IslandChanged { island: island.clone(), nodes, regions, previous };
                 let event = Event::IslandChanged(changed);
-                out.push(Change::Decision(Decision::of_no_area(event)));
+                out.push(Change::Decision(Box::new(Decision::of_no_area(event))));
             }
             match shape {
                 Some(shape) => self.islands.insert(island, shape),
@@ -204,7 +204,7 @@ fn tell_areas(
     for (key, identity) in
         after.iter().filter(|(key, identity)| before.get(*key) != Some(*identity))
     {
-        out.push(Change::Area { area: *key, identity: Some(identity.clone()) });
+        out.push(Change::Area { area: *key, identity: Some(Box::new(identity.clone())) });
     }
 }
 

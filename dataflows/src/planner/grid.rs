@@ -37,6 +37,7 @@ pub(super) struct Grid {
     figures: Lookup<AreaKey, Figures>,
     pub(super) nodes: Lookup<Text, NodePlace>,
     by_region: BTreeMap<Text, BTreeSet<Text>>,
+    main_areas: Lookup<Text, Text>,
     by_island: BTreeMap<Text, BTreeSet<Text>>,
     pub(super) interfaces: BTreeMap<Text, BTreeMap<Text, Interface>>,
     reserves: Lookup<Text, Watts>,
@@ -51,7 +52,9 @@ impl Grid {
     /// Takes what concerns the grid; hands back what does not.
     pub(super) fn take(&mut self, change: Change) -> Option<Change> {
         match change {
-            Change::Area { area, identity } => self.set_area(area, identity),
+            Change::Area { area, identity } => {
+                self.set_area(area, identity.map(|identity| *identity));
+            }
             Change::Figures { area, figures } => {
                 let old = self.figures.insert(area, figures).unwrap_or_default();
                 if (Figures { newest: None, ..old }) != (Figures { newest: None, ..figures }) {
@@ -69,7 +72,9 @@ impl Grid {
                     self.nodes.insert(node, place);
                 }
             }
-            Change::Interface { from, to, interface } => self.set_interface(from, to, interface),
+            Change::Interface { from, to, interface } => {
+                self.set_interface(from, to, interface.map(|interface| *interface));
+            }
             Change::Reserve { region, reserve } => {
                 self.reserves.insert(region.clone(), reserve);
                 self.touched_regions.insert(region);
@@ -93,6 +98,9 @@ impl Grid {
             && let Some((_, old)) = self.areas.remove(&name)
         {
             remove_from(&mut self.by_region, &old.region, &name);
+            if self.main_areas.get(&old.region) == Some(&name) {
+                self.main_areas.remove(&old.region);
+            }
             remove_from(&mut self.by_island, &old.island, &name);
         }
         let Some(identity) = identity else {
@@ -101,6 +109,9 @@ impl Grid {
         };
         self.touched_areas.insert(area);
         let name = identity.name.clone();
+        if identity.main {
+            self.main_areas.insert(identity.region.clone(), name.clone());
+        }
         self.names.insert(area, name.clone());
         self.by_region.entry(identity.region.clone()).or_default().insert(name.clone());
         self.by_island.entry(identity.island.clone()).or_default().insert(name.clone());
@@ -168,8 +179,7 @@ impl Grid {
     }
 
     pub(super) fn main_area(&self, region: &Text) -> Option<&Text> {
-        self.areas_of_region(region)
-            .find(|area| self.identity(area).is_some_and(|identity| identity.main))
+        self.main_areas.get(region)
     }
 
     /// The area that a load lies in: its node's, or without one the main area of its region.

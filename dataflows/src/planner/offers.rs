@@ -170,12 +170,15 @@ impl Offers {
         grid: &Grid,
     ) -> Vec<(&'a Text, &'a Entry)> {
         let split = grid.areas_of_region(region).nth(1).is_some();
+        let is_main = grid.main_area(region) == Some(area);
+        let is_here = |bid: &Text| match &self.entries[bid].offer.node {
+            Some(node) => grid.area_of(Some(node), region) == Some(area),
+            None => is_main,
+        };
         let mut rungs: Vec<&Rung> = Vec::new();
         for program in self.programs_of_region(region) {
             let ladder = self.ladders.get(program).into_iter().flat_map(OrderStatistics::iter);
-            rungs.extend(ladder.filter(|(_, _, bid)| {
-                !split || self.area(&self.entries[bid].offer, grid) == Some(area)
-            }));
+            rungs.extend(ladder.filter(|(_, _, bid)| !split || is_here(bid)));
         }
         rungs.sort_unstable();
         rungs.into_iter().map(|(_, _, bid)| (bid, &self.entries[bid])).collect()

@@ -76,8 +76,12 @@ pub struct Started {
 pub struct Standing {
     /// As recorded.
     pub order: Order,
+    /// The plan that it belongs to now: a new plan takes over what it keeps.
+    pub plan: Text,
     /// The area that it serves, as it is named now.
     pub area: Text,
+    /// When what it keeps up began: the start of the first of the orders that it goes back to.
+    pub runs_from: Time,
     /// Whether its receipt was acknowledged.
     pub received: bool,
     /// The newest `started` that telemetry has shown, and all newer ones, oldest first.
@@ -222,6 +226,7 @@ impl Book {
                 }
             }
         }
+        self.hand_over(end);
         self.drop_plans_of(&emptied, end);
         wrong
     }
@@ -282,8 +287,21 @@ impl Book {
         let started = old.map(|old| old.started.clone()).unwrap_or_default();
         let received = old.is_some_and(|old| old.received);
         let id = order.id.clone();
-        let standing = Standing { order, area, received, started, finals: vec![] };
+        let runs_from = old.map_or(order.start, |old| old.runs_from);
+        let plan = order.plan.clone();
+        let standing = Standing { order, plan, area, runs_from, received, started, finals: vec![] };
         self.standing.insert(id, standing);
+    }
+
+    /// What stands in an area belongs to the plan made for it in this tick.
+    fn hand_over(&mut self, end: Time) {
+        let fresh = self.plans.iter().filter(|(_, plan)| plan.created.tick == end);
+        let fresh: BTreeMap<&Text, &Text> = fresh.map(|(id, plan)| (&plan.area, id)).collect();
+        for standing in self.standing.values_mut() {
+            if let Some(plan) = fresh.get(&standing.area) {
+                standing.plan = (*plan).clone();
+            }
+        }
     }
 
     /// A plan ends where the last order of its area was cancelled.

@@ -178,7 +178,7 @@ fn write_order(row: &mut JsonWriter<'_>, order: &Text, standing: &Standing) {
         Kind::Curtailment => "curtailment",
     };
     row.text("kind", kind);
-    row.text("plan", &standing.order.plan);
+    row.text("plan", &standing.plan);
     row.text("area", &standing.area);
     row.megawatts("mw", standing.order.amount);
     row.time("since", standing.order.since);

@@ -145,8 +145,16 @@ fn an_order_follows_most_of_its_areas_nodes() {
         until: None,
         supersedes: None,
     };
-    let (area, started, finals) = (Text::from("R"), vec![], vec![]);
-    let standing = Standing { order, area, received: false, started, finals };
+    let (area, plan) = (Text::from("R"), Text::from("p"));
+    let standing = Standing {
+        order,
+        plan,
+        area,
+        runs_from: Time(0),
+        received: false,
+        started: vec![],
+        finals: vec![],
+    };
     let mut book = Book::default();
     book.standing.insert("o".into(), standing);
     book.follow(&before, &after);

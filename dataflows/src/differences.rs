@@ -18,7 +18,7 @@ use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::operators::generic::operator::empty;
 
 /// The differences that `read` finds in the items of a stream.
-pub fn collection<'scope, I: 'static, D: differential_dataflow::Data>(
+pub(crate) fn collection<'scope, I: 'static, D: differential_dataflow::Data>(
     items: StreamVec<'scope, Tick, I>,
     read: impl Fn(I) -> Option<(D, isize)> + 'static,
 ) -> VecCollection<'scope, Tick, D, isize> {
@@ -41,7 +41,7 @@ pub fn collection<'scope, I: 'static, D: differential_dataflow::Data>(
 
 /// What a collection's differences come to, key by key: `tell` is given the key, its new value if
 /// it has one, and by how much its number of values grew.
-pub fn told<'scope, K, V>(
+pub(crate) fn told<'scope, K, V>(
     name: &str,
     rows: VecCollection<'scope, Tick, (K, V), isize>,
     tell: fn(K, Option<V>, isize) -> Option<Change>,

@@ -66,7 +66,7 @@ pub fn pipeline<'scope>(
     let nothing = || empty::<_, Vec<Change>>(scope);
     let no_rows = || empty::<_, Vec<Vec<Row>>>(scope);
     let only = |stream: &StreamVec<'scope, Tick, Change>, wanted: fn(&Change) -> bool| {
-        stream.clone().filter(move |change| wanted(change))
+        stream.clone().filter(wanted)
     };
 
     let rows = by_key(rows, |row| fold(identity_of(&row.record)));

@@ -6,7 +6,7 @@ use gridweaver_model::{DeadLetter, Reason, Rules, Text};
 
 /// The dead letter of such a record. Only records whose origin was kept can be refused.
 #[must_use]
-pub fn refused(origin: Option<Box<Origin>>, key: &Text, rules: &Rules) -> Option<Change> {
+pub(crate) fn refused(origin: Option<Box<Origin>>, key: &Text, rules: &Rules) -> Option<Change> {
     let origin = *origin?;
     let retention_s = rules.retention.0 / 1000;
     Some(Change::Refused(Box::new(DeadLetter {

@@ -134,7 +134,7 @@ fn work(
         hand_over(closed, to_writer).probe_with(&probe);
         views
     });
-    while !(shared.is_read_out() && !probe.less_than(&shared.target())) {
+    while !shared.is_read_out() || probe.less_than(&shared.target()) {
         worker.step_or_park(Some(PARK));
     }
     let observed = (worker.index() == 0).then(|| observe_views(&views)).flatten();

@@ -114,9 +114,7 @@ fn clearing(scene: &Scene<'_>, plan: &NewPlan<'_>, held: &Held, orders: &[&Stand
         if !rated.eligible() || rated.area.as_ref() != Some(plan.area) || is_held {
             continue;
         }
-        let Some(known) = scene.collections.offers.bids.get(name) else {
-            continue;
-        };
+        let Some(known) = scene.collections.offers.bids.get(name) else { continue };
         let bid = &known.held.value;
         candidates.push(Candidate {
             bid: name.clone(),
@@ -183,9 +181,7 @@ fn cleared_first(scene: &Scene<'_>, one: &Text, other: &Text) -> bool {
 fn chosen(scene: &Scene<'_>, clearing: &Clearing, held: &Held, orders: &[&Standing]) -> Outcome {
     let (mut power, mut cost) = (0, 0);
     for standing in orders.iter().filter(|standing| !held.has(standing)) {
-        let Kind::DemandResponse { bid, .. } = &standing.order.kind else {
-            continue;
-        };
+        let Kind::DemandResponse { bid, .. } = &standing.order.kind else { continue };
         let score = scene.rated().get(bid).map_or(0, |rated| rated.score.0.max(0));
         power += i128::from(standing.order.amount.0);
         cost += i128::from(score) * i128::from(standing.order.amount.0);

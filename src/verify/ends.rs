@@ -22,7 +22,8 @@ impl Pardons {
         self.until.retain(|_, until| scene.end <= *until);
         let cancelled: BTreeMap<&Text, EndReason> = cancellations(scene).collect();
         for standing in scene.before.values() {
-            let reasons = standing.finals.iter().chain(cancelled.get(&standing.order.id));
+            let answered = standing.finals.iter().chain(&standing.failed_before);
+            let reasons = answered.chain(cancelled.get(&standing.order.id));
             let failed = reasons.copied().any(is_failure);
             if failed && !matches!(standing.order.kind, Kind::DemandResponse { .. }) {
                 let until = scene.end + scene.rules.dispatch.release_hold + scene.rules.tick;
@@ -66,12 +67,8 @@ pub(super) fn check(scene: &Scene<'_>, breaches: &mut Breaches) {
         }
     }
     for recorded in scene.records {
-        let Event::OrderCancelled(cancelled) = &recorded.decision.event else {
-            continue;
-        };
-        let Some(standing) = scene.before.get(&cancelled.order) else {
-            continue;
-        };
+        let Event::OrderCancelled(cancelled) = &recorded.decision.event else { continue };
+        let Some(standing) = scene.before.get(&cancelled.order) else { continue };
         if let Some(why) = unfounded(scene, standing, cancelled.reason) {
             let detail = format!(
                 "order {} is cancelled as {}, but {why}",
@@ -97,7 +94,8 @@ fn unfounded(scene: &Scene<'_>, standing: &Standing, reason: EndReason) -> Optio
     };
     match reason {
         EndReason::Completed | EndReason::Failed | EndReason::OptedOut => {
-            (!standing.finals.contains(&reason)).then_some("nobody answered so")
+            let mut answered = standing.finals.iter().chain(&standing.failed_before);
+            (!answered.any(|answer| *answer == reason)).then_some("nobody answered so")
         }
         EndReason::NoResponse => {
             scene.rules.dispatch.response_timeout.is_none().then_some("no answer is waited for")

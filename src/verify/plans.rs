@@ -32,9 +32,9 @@ pub(super) fn check(scene: &Scene<'_>, pardons: &Pardons, breaches: &mut Breache
     }
     check_unmet_records(scene, breaches);
     check_losses(scene, &planned, breaches);
-    for (area, totals) in &scene.totals {
-        if totals.shortfall >= ONE_KILOWATT && !planned.contains(area) {
-            check_standing_plan(scene, area, totals.shortfall, breaches);
+    for area in scene.totals.keys() {
+        if scene.lacks(area) && !planned.contains(area) {
+            check_standing_plan(scene, area, breaches);
         }
     }
 }
@@ -69,20 +69,16 @@ fn check_need(scene: &Scene<'_>, plan: &NewPlan<'_>, held: &Held, tell: &mut Tel
         let detail = format!("it lies in island {}, region {}", area.island, area.region);
         tell("a plan's area exists", detail);
     }
-    let (told, twin) = (&plan.created.inputs, &scene.totals[plan.area]);
-    let mut relief = twin.relief;
-    let of_all = scene.relief_of_all.get(plan.area).copied().unwrap_or_default();
-    if told.relief == of_all {
-        relief = of_all;
-    }
-    if let Some((figure, told, right)) = wrong_input(told, twin, relief) {
+    let told = &plan.created.inputs;
+    let readings = scene.readings(plan.area);
+    let reading = readings.iter().find(|it| it.relief == told.relief).or(readings.first());
+    let Some(twin) = reading else { return };
+    if let Some((figure, told, right)) = wrong_input(told, twin) {
         let detail = format!("{figure} is {}, the input gives {}", mw(told), mw(right));
         tell("inputs are the twin's", detail);
     }
-    let lacking = twin.load + relief - twin.available;
-    let shortfall = lacking.max(twin.declared_shortfall).max(Watts::ZERO);
-    if plan.created.shortfall != shortfall {
-        let (told, right) = (mw(plan.created.shortfall), mw(shortfall));
+    if plan.created.shortfall != twin.shortfall {
+        let (told, right) = (mw(plan.created.shortfall), mw(twin.shortfall));
         tell("a plan is made for its area's shortfall", format!("{told}, the input gives {right}"));
     }
     if !held.is_told {
@@ -92,16 +88,12 @@ fn check_need(scene: &Scene<'_>, plan: &NewPlan<'_>, held: &Held, tell: &mut Tel
     }
 }
 
-fn wrong_input(
-    told: &PlanInputs,
-    twin: &Totals,
-    relief: Watts,
-) -> Option<(&'static str, Watts, Watts)> {
+fn wrong_input(told: &PlanInputs, twin: &Totals) -> Option<(&'static str, Watts, Watts)> {
     [
         ("generation", told.generation, twin.generation),
         ("available", told.available, twin.available),
         ("load", told.load, twin.load),
-        ("relief", told.relief, relief),
+        ("relief", told.relief, twin.relief),
         ("reserve", told.reserve, twin.reserve),
         ("declared shortfall", told.declared_shortfall, twin.declared_shortfall),
     ]
@@ -163,9 +155,7 @@ fn check_unmet(scene: &Scene<'_>, plan: &NewPlan<'_>, pardons: &Pardons, tell: &
 /// A record of what is unmet says what its plan does, or that nothing is left.
 fn check_unmet_records(scene: &Scene<'_>, breaches: &mut Breaches) {
     for recorded in scene.records {
-        let Event::ShortfallUnmet(told) = &recorded.decision.event else {
-            continue;
-        };
+        let Event::ShortfallUnmet(told) = &recorded.decision.event else { continue };
         if told.unmet == Watts::ZERO {
             continue;
         }
@@ -188,9 +178,7 @@ fn check_cost(scene: &Scene<'_>, plan: &NewPlan<'_>, held: &Held, tell: &mut Tel
         let amount = i128::from(standing.order.amount.0);
         match &standing.order.kind {
             Kind::Transfer { .. } => {
-                let Some(cost) = scene.transfer_cost(standing) else {
-                    return;
-                };
+                let Some(cost) = scene.transfer_cost(standing) else { return };
                 transfers += cost;
             }
             Kind::DemandResponse { bid, price, .. } => {
@@ -217,20 +205,22 @@ fn check_cost(scene: &Scene<'_>, plan: &NewPlan<'_>, held: &Held, tell: &mut Tel
 }
 
 /// An area in shortfall without a new plan: one stands, and was made for about as much.
-fn check_standing_plan(scene: &Scene<'_>, area: &Text, shortfall: Watts, breaches: &mut Breaches) {
+fn check_standing_plan(scene: &Scene<'_>, area: &Text, breaches: &mut Breaches) {
+    let readings = scene.readings(area);
+    let lacks = mw(readings.first().map(|it| it.shortfall).unwrap_or_default());
     let plans: Vec<_> = scene.book.plans.values().filter(|plan| plan.area == *area).collect();
     if plans.is_empty() {
-        let detail = format!("{area} lacks {}", mw(shortfall));
+        let detail = format!("{area} lacks {lacks}");
         breaches.tell(scene.end, None, "an area in shortfall has a plan", detail);
         return;
     }
     let made_for: Watts = plans.iter().map(|plan| plan.created.shortfall).sum();
-    let moved = Watts((shortfall.0 - made_for.0).abs());
     let deadband = scene.rules.dispatch.deadband;
-    let of_all = scene.relief_of_all.get(area).copied().unwrap_or_default();
-    let sure = of_all == scene.totals[area].relief;
-    if sure && shortfall >= deadband && moved > deadband {
-        let detail = format!("{area} lacks {}, its plan is for {}", mw(shortfall), mw(made_for));
+    let moved = |it: &Totals| {
+        it.shortfall >= deadband && Watts((it.shortfall.0 - made_for.0).abs()) > deadband
+    };
+    if readings.iter().all(moved) {
+        let detail = format!("{area} lacks {lacks}, its plan is for {}", mw(made_for));
         breaches.tell(scene.end, None, "a plan follows its area's need", detail);
     }
 }
@@ -239,17 +229,12 @@ fn check_standing_plan(scene: &Scene<'_>, area: &Text, shortfall: Watts, breache
 /// curtailments, which may be withheld after a failure, and what was done or released.
 fn check_losses(scene: &Scene<'_>, planned: &BTreeSet<&Text>, breaches: &mut Breaches) {
     for recorded in scene.records {
-        let Event::OrderCancelled(cancelled) = &recorded.decision.event else {
-            continue;
-        };
-        let Some(ended) = scene.before.get(&cancelled.order) else {
-            continue;
-        };
-        let totals = scene.totals.get(&ended.area);
+        let Event::OrderCancelled(cancelled) = &recorded.decision.event else { continue };
+        let Some(ended) = scene.before.get(&cancelled.order) else { continue };
         let may_stay = matches!(cancelled.reason, EndReason::Completed | EndReason::Released)
             || ended.order.kind == Kind::Curtailment
             || planned.contains(&ended.area);
-        if !may_stay && totals.is_some_and(|it| it.shortfall >= ONE_KILOWATT) {
+        if !may_stay && scene.lacks(&ended.area) {
             let (area, order) = (&ended.area, &cancelled.order);
             let detail = format!("{area} lacks power, lost order {order} and has no new plan");
             breaches.tell(scene.end, recorded.line, "where an order ends a plan is made", detail);

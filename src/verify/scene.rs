@@ -28,10 +28,9 @@ pub(super) struct Scene<'a> {
     pub(super) shape: &'a Shape,
     pub(super) interfaces: &'a Interfaces,
     pub(super) joins: &'a Joins,
-    /// Every area's totals as the tick's decisions saw them.
-    pub(super) totals: BTreeMap<Text, Totals>,
-    /// The relief of every area if orders that had to end in this tick still counted.
-    pub(super) relief_of_all: BTreeMap<Text, Watts>,
+    /// Every area's totals as the tick's decisions may have seen them: more than one where the
+    /// contract leaves open what counts as relief, the likeliest first.
+    pub(super) totals: BTreeMap<Text, Vec<Totals>>,
     /// What stood before the tick's decisions, its areas as they are named now.
     pub(super) before: &'a BTreeMap<Text, Standing>,
     /// What stands after them.
@@ -50,6 +49,27 @@ pub(super) struct NewPlan<'a> {
 }
 
 impl<'a> Scene<'a> {
+    /// An area's totals, in every reading; empty where there is no such area.
+    pub(super) fn readings(&self, area: &str) -> &[Totals] {
+        self.totals.get(area).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether an area lacks a kilowatt or more, however one reads it.
+    pub(super) fn lacks(&self, area: &str) -> bool {
+        let readings = self.readings(area);
+        !readings.is_empty() && readings.iter().all(|it| it.shortfall >= ONE_KILOWATT)
+    }
+
+    /// The most that an area may send.
+    pub(super) fn surplus(&self, area: &str) -> Watts {
+        self.readings(area).iter().map(|it| it.surplus).max().unwrap_or_default()
+    }
+
+    /// Whether a figure is an area's surplus.
+    pub(super) fn is_surplus(&self, area: &str, told: Watts) -> bool {
+        self.readings(area).iter().any(|it| it.surplus == told)
+    }
+
     /// Every bid, rated at the tick's end.
     pub(super) fn rated(&self) -> &BTreeMap<Text, Rated> {
         self.rated.get_or_init(|| {
@@ -61,9 +81,7 @@ impl<'a> Scene<'a> {
     pub(super) fn new_plans(&self) -> impl Iterator<Item = NewPlan<'a>> + use<'a> {
         let records: &'a [Recorded] = self.records;
         records.iter().filter_map(|recorded| {
-            let Event::PlanCreated(created) = &recorded.decision.event else {
-                return None;
-            };
+            let Event::PlanCreated(created) = &recorded.decision.event else { return None };
             let (area, region) = (recorded.decision.area.as_ref()?, &recorded.decision.region);
             Some(NewPlan { line: recorded.line, area, region: region.as_ref(), created })
         })

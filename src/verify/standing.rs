@@ -67,9 +67,7 @@ fn unfit(scene: &Scene<'_>, standing: &Standing) -> Option<String> {
 fn check_bids_once(scene: &Scene<'_>, breaches: &mut Breaches) {
     let mut seen: BTreeMap<&Text, &Text> = BTreeMap::new();
     for (id, standing) in &scene.book.standing {
-        let Kind::DemandResponse { bid, .. } = &standing.order.kind else {
-            continue;
-        };
+        let Kind::DemandResponse { bid, .. } = &standing.order.kind else { continue };
         if let Some(other) = seen.insert(bid, id) {
             let detail = format!("orders {other} and {id} both activate bid {bid}");
             breaches.tell(scene.end, None, "a bid is activated once", detail);
@@ -80,9 +78,7 @@ fn check_bids_once(scene: &Scene<'_>, breaches: &mut Breaches) {
 fn check_programs(scene: &Scene<'_>, breaches: &mut Breaches) {
     let (committed, _) = commitments(scene.book);
     for (name, committed) in committed {
-        let Some(program) = scene.collections.offers.program(&name) else {
-            continue;
-        };
+        let Some(program) = scene.collections.offers.program(&name) else { continue };
         let capacity = program.capacity.unwrap_or_default();
         if committed > capacity {
             let (stands, limit) = (mw(committed), mw(capacity));
@@ -102,9 +98,7 @@ struct Loads {
 fn check_transfers(scene: &Scene<'_>, breaches: &mut Breaches) {
     let mut loads = Loads::default();
     for (id, standing) in &scene.book.standing {
-        let Kind::Transfer { path, sent, .. } = &standing.order.kind else {
-            continue;
-        };
+        let Kind::Transfer { path, sent, .. } = &standing.order.kind else { continue };
         let name = format!("order {id} over {}", path.join(" > "));
         let Some(route) = scene.routes.get(id) else {
             // That it has none was told when it was ordered, if not its lines broke since.
@@ -140,9 +134,7 @@ fn check_transfers(scene: &Scene<'_>, breaches: &mut Breaches) {
 impl Loads {
     fn check(&self, scene: &Scene<'_>, breaches: &mut Breaches) {
         for (name, carried) in &self.lines {
-            let Some(line) = scene.shape.lines.get(name) else {
-                continue;
-            };
+            let Some(line) = scene.shape.lines.get(name) else { continue };
             if *carried > line.capacity {
                 let (carried, limit) = (mw(*carried), mw(line.capacity));
                 let detail = format!("line {name} carries {carried} of {limit}");
@@ -164,7 +156,7 @@ impl Loads {
             }
         }
         for (area, sent) in &self.senders {
-            let surplus = scene.totals.get(area).map(|it| it.surplus).unwrap_or_default();
+            let surplus = scene.surplus(area);
             if *sent > surplus {
                 let detail = format!("{area} sends {} of {}", mw(*sent), mw(surplus));
                 breaches.tell(scene.end, None, "no area sends more than its surplus", detail);

@@ -30,9 +30,7 @@ fn check_islands(scene: &Scene<'_>, breaches: &mut Breaches) {
     };
     let mut changed: BTreeSet<&Text> = names.into_iter().filter(|name| !same(name)).collect();
     for recorded in scene.records {
-        let Event::IslandChanged(told) = &recorded.decision.event else {
-            continue;
-        };
+        let Event::IslandChanged(told) = &recorded.decision.event else { continue };
         if !changed.remove(&told.island) {
             let detail = format!("island {} did not change, or is told twice", told.island);
             breaches.tell(scene.end, recorded.line, RULE, detail);
@@ -76,9 +74,7 @@ fn check_violations(scene: &Scene<'_>, breaches: &mut Breaches) {
     changed.extend(now.difference(before).map(|violation| (violation, false)));
     changed.extend(before.difference(now).map(|violation| (violation, true)));
     for recorded in scene.records {
-        let Event::Violation(told) = &recorded.decision.event else {
-            continue;
-        };
+        let Event::Violation(told) = &recorded.decision.event else { continue };
         if changed.remove(&(told.kind, told.subject.clone())) != Some(told.cleared) {
             let (kind, subject) = (told.kind.name(), &told.subject);
             let what = if told.cleared { "did not end" } else { "did not begin" };

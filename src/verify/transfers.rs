@@ -121,9 +121,7 @@ fn check_shares(
     sent: Watts,
     tell: &mut Tell<'_>,
 ) {
-    let Some(lines) = scene.joins.get(&(pair[0].clone(), pair[1].clone())) else {
-        return;
-    };
+    let Some(lines) = scene.joins.get(&(pair[0].clone(), pair[1].clone())) else { return };
     let whole: i128 = lines.iter().map(|(_, capacity)| i128::from(capacity.0)).sum();
     for (name, capacity) in lines {
         let share = i128::from(sent.0) * i128::from(capacity.0) / whole;
@@ -144,12 +142,10 @@ fn check_inputs(
     name: &str,
     tell: &mut Tell<'_>,
 ) {
-    let Some(sender) = ordered.path.first() else {
-        return;
-    };
-    let surplus = scene.totals.get(sender).map(|totals| totals.surplus).unwrap_or_default();
+    let Some(sender) = ordered.path.first() else { return };
+    let surplus = scene.surplus(sender);
     let price = scene.energy_price(sender);
-    if ordered.surplus != surplus || ordered.energy_price != price {
+    if !scene.is_surplus(sender, ordered.surplus) || ordered.energy_price != price {
         let detail = format!("{name}: {sender} has {} at {}", mw(surplus), per_mwh(price));
         tell("inputs are the twin's", detail);
     }

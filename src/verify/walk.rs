@@ -13,6 +13,7 @@ use gridweaver_dataflows::twins::book::{Book, Kind, Standing};
 use gridweaver_dataflows::twins::history::{Reads, Row};
 use gridweaver_dataflows::twins::interfaces::{Interfaces, interfaces};
 use gridweaver_dataflows::twins::replay::Walk;
+use gridweaver_dataflows::twins::replies::Shed;
 use gridweaver_dataflows::twins::shape::Shape;
 use gridweaver_dataflows::twins::totals::{Totals, totals};
 use gridweaver_model::decision::{Decision, EndReason, Event};
@@ -131,7 +132,7 @@ impl<'a> Checker<'a> {
         }
         let shape_before = self.reshape();
         self.book.take_answers(&self.walk.collections, &self.shape);
-        let (totals, relief_of_all) = self.take_totals(end, records);
+        let totals = self.take_totals(end, records);
         let before = (!records.is_empty()).then(|| self.book.standing.clone());
         self.project(end, records);
         let scene = Scene {
@@ -143,7 +144,6 @@ impl<'a> Checker<'a> {
             interfaces: &self.interfaces,
             joins: &self.joins,
             totals,
-            relief_of_all,
             before: before.as_ref().unwrap_or(&self.book.standing),
             book: &self.book,
             routes: &self.routes,
@@ -178,13 +178,11 @@ impl<'a> Checker<'a> {
         Some(std::mem::replace(&mut self.shape, shape))
     }
 
-    /// The totals that the tick's decisions saw: an order that had to end in it counts no more.
-    fn take_totals(
-        &self,
-        end: Time,
-        records: &[Recorded],
-    ) -> (BTreeMap<Text, Totals>, BTreeMap<Text, Watts>) {
-        let collections = &self.walk.collections;
+    /// The totals that the tick's decisions may have seen. An order that had to end in the tick
+    /// counts no more; whether it did where it ended for a limit is left open, and so is whether
+    /// and where a curtailment is relief.
+    fn take_totals(&self, end: Time, records: &[Recorded]) -> BTreeMap<Text, Vec<Totals>> {
+        let (collections, rules) = (&self.walk.collections, &self.rules);
         let had_to_end: BTreeSet<&Text> = records
             .iter()
             .filter_map(|recorded| match &recorded.decision.event {
@@ -194,12 +192,23 @@ impl<'a> Checker<'a> {
                 _ => None,
             })
             .collect();
-        let relief = |counting: &dyn Fn(&Standing) -> bool| {
-            self.book.relief(collections, &self.shape, end, &self.rules, counting)
-        };
-        let seen = relief(&|standing| !had_to_end.contains(&standing.order.id));
-        let totals = totals(collections, &self.shape, &seen, end, &self.rules);
-        (totals, relief(&|_| true))
+        let metered = totals(collections, &self.shape, &BTreeMap::new(), end, rules);
+        let mut readings: BTreeMap<Text, Vec<Totals>> =
+            metered.keys().map(|area| (area.clone(), vec![])).collect();
+        for all in [false, true] {
+            for shed in [Shed::InItsArea, Shed::InTheMainArea, Shed::Nowhere] {
+                let counts = |it: &Standing| all || !had_to_end.contains(&it.order.id);
+                let relief = self.book.relief(collections, &self.shape, end, rules, shed, counts);
+                for (area, found) in &mut readings {
+                    let relief = relief.get(area).copied().unwrap_or_default();
+                    let reading = metered[area].with_relief(relief, rules);
+                    if !found.contains(&reading) {
+                        found.push(reading);
+                    }
+                }
+            }
+        }
+        readings
     }
 
     fn project(&mut self, end: Time, records: &[Recorded]) {

@@ -320,7 +320,7 @@ impl Planner {
             until: offer.end,
             held_until: start + offer.min_run,
         };
-        self.stand(order, context.plan, instruction, amount, replaced, tick_end);
+        self.stand(&order, context.plan, instruction, amount, replaced, tick_end);
         self.offers.update(bid, |entry| {
             entry.accepted = Some(amount);
             entry.left_out = false;
@@ -331,7 +331,7 @@ impl Planner {
     /// its own amount.
     fn stand(
         &mut self,
-        name: Text,
+        name: &Text,
         plan: &Text,
         instruction: Instruction,
         amount: Watts,
@@ -363,7 +363,7 @@ impl Planner {
             }
         }
         self.standing.insert_order(name.clone(), order);
-        self.answer_early(&name);
+        self.answer_early(name);
     }
 
     fn transfer(&mut self, step: &mut Step<'_>, used: &mut Used, tick_end: Time) {
@@ -414,7 +414,7 @@ impl Planner {
         self.tell(event, &step.draft.region, &step.draft.area);
         let instruction =
             Instruction::Transfer { path: transfer.path.clone(), hops, sent: transfer.carried[0] };
-        self.stand(order, &step.plan, instruction, transfer.delivered, replaced, tick_end);
+        self.stand(&order, &step.plan, instruction, transfer.delivered, replaced, tick_end);
     }
 
     fn curtail(&mut self, step: &mut Step<'_>, tick_end: Time) {
@@ -441,7 +441,7 @@ impl Planner {
         };
         let event = Event::CurtailmentRecorded(Box::new(recorded));
         self.tell(event, &draft.region, &draft.area);
-        self.stand(order, &step.plan, Instruction::Curtailment, amount, replaced, tick_end);
+        self.stand(&order, &step.plan, Instruction::Curtailment, amount, replaced, tick_end);
     }
 
     /// Ends an order without a successor.

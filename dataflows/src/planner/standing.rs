@@ -237,7 +237,7 @@ impl Standing {
 
 /// An answer's kind, as a state shows it.
 #[must_use]
-pub fn order_status(order: &Order) -> &'static str {
+pub(super) fn order_status(order: &Order) -> &'static str {
     if order.started.is_some() {
         Answer::Started.name()
     } else if order.acknowledged {

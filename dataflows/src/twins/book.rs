@@ -88,6 +88,8 @@ pub struct Standing {
     pub started: Vec<Started>,
     /// Answers that it must end for, in their order.
     pub finals: Vec<EndReason>,
+    /// Failures answered to the orders that it goes back to, after they were superseded.
+    pub failed_before: Vec<EndReason>,
 }
 
 impl Standing {
@@ -185,9 +187,7 @@ impl Book {
         self.supersede_plans(decisions, &mut wrong);
         let mut inherited: BTreeMap<Text, Standing> = BTreeMap::new();
         for order in decisions.iter().filter_map(|each| Order::of(each, end)) {
-            let Some(old) = &order.supersedes else {
-                continue;
-            };
+            let Some(old) = &order.supersedes else { continue };
             let how = End::Superseded(order.id.clone());
             // A path may be split: then several orders supersede one, and each inherits from it.
             if !inherited.contains_key(old) {
@@ -235,9 +235,7 @@ impl Book {
         let before = std::mem::take(&mut self.plans);
         let mut kept = before.clone();
         for decision in decisions {
-            let Event::PlanCreated(created) = &decision.event else {
-                continue;
-            };
+            let Event::PlanCreated(created) = &decision.event else { continue };
             let area = decision.area.clone().unwrap_or_default();
             let mut told_unmet = Watts::ZERO;
             for (id, old) in &before {
@@ -289,7 +287,16 @@ impl Book {
         let id = order.id.clone();
         let runs_from = old.map_or(order.start, |old| old.runs_from);
         let plan = order.plan.clone();
-        let standing = Standing { order, plan, area, runs_from, received, started, finals: vec![] };
+        let standing = Standing {
+            order,
+            plan,
+            area,
+            runs_from,
+            received,
+            started,
+            finals: vec![],
+            failed_before: vec![],
+        };
         self.standing.insert(id, standing);
     }
 

@@ -8,6 +8,7 @@ use super::critical::{CutOff, critical_lines};
 use super::interfaces::{Interfaces, interfaces};
 use super::ladder::{Rated, ladder, reliabilities};
 use super::offers::Life;
+use super::replies::Shed;
 use super::shape::Shape;
 use super::totals::{Totals, node_load, totals};
 use gridweaver_model::decision::BidState;
@@ -84,7 +85,7 @@ impl Picture {
     pub fn of(collections: &Collections, book: &Book, end: Time, rules: &Rules) -> Self {
         let shape = Shape::of(collections, rules);
         let interfaces = interfaces(collections, &shape);
-        let relief = book.relief(collections, &shape, end, rules, |_| true);
+        let relief = book.relief(collections, &shape, end, rules, Shed::InItsArea, |_| true);
         let totals = totals(collections, &shape, &relief, end, rules);
         let load = |node: &Text| node_load(collections, node, end, rules);
         let critical_lines = critical_lines(&shape, load);
@@ -123,9 +124,7 @@ pub fn commitments(book: &Book) -> (BTreeMap<Text, Watts>, BTreeMap<Text, Watts>
 /// hop, in the order of its recorded path. `None` where they no longer make a path.
 #[must_use]
 pub fn current_path(standing: &Standing, shape: &Shape) -> Option<Vec<Text>> {
-    let Kind::Transfer { path, lines, .. } = &standing.order.kind else {
-        return None;
-    };
+    let Kind::Transfer { path, lines, .. } = &standing.order.kind else { return None };
     if path.iter().all(|area| shape.areas.contains_key(area)) {
         return Some(path.clone());
     }
@@ -152,12 +151,8 @@ pub fn current_path(standing: &Standing, shape: &Shape) -> Option<Vec<Text>> {
 fn flows(book: &Book, shape: &Shape, interfaces: &Interfaces) -> BTreeMap<(Text, Text), Watts> {
     let mut flows: BTreeMap<(Text, Text), Watts> = BTreeMap::new();
     for standing in book.standing.values() {
-        let Kind::Transfer { sent, .. } = &standing.order.kind else {
-            continue;
-        };
-        let Some(path) = current_path(standing, shape) else {
-            continue;
-        };
+        let Kind::Transfer { sent, .. } = &standing.order.kind else { continue };
+        let Some(path) = current_path(standing, shape) else { continue };
         let mut power = *sent;
         for hop in path.windows(2) {
             let pair = (hop[0].clone(), hop[1].clone());
@@ -202,9 +197,7 @@ fn bid_rows(
 ) -> BTreeMap<Text, BidRow> {
     let mut rows = BTreeMap::new();
     for (name, rated) in rated {
-        let Some(known) = collections.offers.bids.get(&name) else {
-            continue;
-        };
+        let Some(known) = collections.offers.bids.get(&name) else { continue };
         let bid = &known.held.value;
         let status = match rated.life {
             Life::Withdrawn => BidState::Withdrawn,

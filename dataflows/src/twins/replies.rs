@@ -13,6 +13,17 @@ use gridweaver_model::record::Answer;
 use gridweaver_model::{Rules, Text, Time, Watts};
 use std::collections::BTreeMap;
 
+/// Where the relief of a curtailment counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shed {
+    /// In the area that it sheds: where the meters fall.
+    InItsArea,
+    /// In the main area of its region, like that of a bid without a node.
+    InTheMainArea,
+    /// It is no relief.
+    Nowhere,
+}
+
 impl Book {
     /// Takes the answers of the tick folded into `collections` last, and looks which of those taken
     /// telemetry has shown. To be called once a tick, before its decisions are projected.
@@ -44,7 +55,12 @@ impl Book {
         if let Some(ended) = self.ended.get(&id) {
             let (amount, bid) = (ended.amount, ended.bid.clone());
             match answer.value.status {
-                Answer::Failed | Answer::OptedOut => self.put_out(bid.as_ref(), collections),
+                Answer::Failed | Answer::OptedOut => {
+                    self.put_out(bid.as_ref(), collections);
+                    if let Some(heir) = self.heir_of(&id) {
+                        heir.failed_before.push(failure(answer.value.status));
+                    }
+                }
                 Answer::Started => {
                     if let Some(heir) = self.heir_of(&id) {
                         start(heir, &answer, amount);
@@ -63,9 +79,7 @@ impl Book {
             Answer::Started => start(standing, &answer, standing.order.amount),
             Answer::Completed => standing.finals.push(EndReason::Completed),
             Answer::Failed | Answer::OptedOut => {
-                let failed = answer.value.status == Answer::Failed;
-                let reason = if failed { EndReason::Failed } else { EndReason::OptedOut };
-                standing.finals.push(reason);
+                standing.finals.push(failure(answer.value.status));
                 if let Kind::DemandResponse { bid, .. } = &standing.order.kind {
                     let bid = bid.clone();
                     self.put_out(Some(&bid), collections);
@@ -88,15 +102,15 @@ impl Book {
     fn heir_of(&mut self, id: &Text) -> Option<&mut Standing> {
         let mut id = id.clone();
         while let Some(ended) = self.ended.get(&id) {
-            let End::Superseded(next) = &ended.how else {
-                return None;
-            };
+            let End::Superseded(next) = &ended.how else { return None };
             id = next.clone();
         }
         self.standing.get_mut(&id)
     }
 
     /// The relief of every area, from the orders that `counting` lets count.
+    ///
+    /// Curtailments are orders too, and lower the meters: `shed` says where theirs counts.
     #[must_use]
     pub fn relief(
         &self,
@@ -104,15 +118,14 @@ impl Book {
         shape: &Shape,
         end: Time,
         rules: &Rules,
+        shed: Shed,
         counting: impl Fn(&Standing) -> bool,
     ) -> BTreeMap<Text, Watts> {
         let mut relief: BTreeMap<Text, Watts> = BTreeMap::new();
         for standing in self.standing.values().filter(|standing| counting(standing)) {
             let shown = standing.started.iter().rfind(|started| started.shown);
             let Some(shown) = shown else { continue };
-            let Some((area, node)) = place(standing, collections, shape) else {
-                continue;
-            };
+            let Some((area, node)) = place(standing, collections, shape, shed) else { continue };
             if node.is_none_or(|node| counts(collections, node, end, rules)) {
                 let power = shown.power.min(standing.order.amount);
                 *relief.entry(area.clone()).or_default() += power;
@@ -120,6 +133,10 @@ impl Book {
         }
         relief
     }
+}
+
+fn failure(answer: Answer) -> EndReason {
+    if answer == Answer::Failed { EndReason::Failed } else { EndReason::OptedOut }
 }
 
 fn start(standing: &mut Standing, answer: &HeldAnswer, amount: Watts) {
@@ -135,10 +152,15 @@ fn place<'a>(
     standing: &'a Standing,
     collections: &'a Collections,
     shape: &'a Shape,
+    shed: Shed,
 ) -> Option<(&'a Text, Option<&'a Text>)> {
     match &standing.order.kind {
         Kind::Transfer { .. } => None,
-        Kind::Curtailment => Some((&standing.area, None)),
+        Kind::Curtailment => match shed {
+            Shed::InItsArea => Some((&standing.area, None)),
+            Shed::InTheMainArea => Some((shape.main_area.get(&standing.order.region)?, None)),
+            Shed::Nowhere => None,
+        },
         Kind::DemandResponse { bid, program, .. } => {
             let node = collections.offers.bids.get(bid)?.held.value.node.as_ref();
             if let Some(node) = node {
@@ -156,7 +178,7 @@ fn newest_telemetry(
     shape: &Shape,
     newest: &BTreeMap<&Text, Time>,
 ) -> Option<Time> {
-    let (area, node) = place(standing, collections, shape)?;
+    let (area, node) = place(standing, collections, shape, Shed::InItsArea)?;
     match node {
         Some(node) => collections.telemetry.get(node).map(|held| held.version.time),
         None => newest.get(area).copied(),

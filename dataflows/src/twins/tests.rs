@@ -154,6 +154,7 @@ fn an_order_follows_most_of_its_areas_nodes() {
         received: false,
         started: vec![],
         finals: vec![],
+        failed_before: vec![],
     };
     let mut book = Book::default();
     book.standing.insert("o".into(), standing);

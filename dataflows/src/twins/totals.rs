@@ -69,9 +69,7 @@ pub fn totals(
     for (name, area) in &shape.areas {
         let mut sum = Totals::default();
         for node in &area.nodes {
-            let Some(held) = collections.telemetry.get(node) else {
-                continue;
-            };
+            let Some(held) = collections.telemetry.get(node) else { continue };
             let reading = &held.value;
             let available = reading.available.unwrap_or(reading.generation);
             let stale = is_stale(held.version.time, end, rules);
@@ -86,7 +84,6 @@ pub fn totals(
                 sum.available += available;
             }
         }
-        sum.relief = relief.get(name).copied().unwrap_or_default();
         if shape.is_main(name) {
             let of_region = |map: &BTreeMap<Text, super::collections::Held<Watts>>| {
                 map.get(&area.region).map_or(Watts::ZERO, |held| held.value)
@@ -94,14 +91,18 @@ pub fn totals(
             sum.reserve = of_region(&collections.reserves);
             sum.declared_shortfall = of_region(&collections.declared);
         }
-        sum.settle(rules);
-        found.insert(name.clone(), sum);
+        let relief = relief.get(name).copied().unwrap_or_default();
+        found.insert(name.clone(), sum.with_relief(relief, rules));
     }
     found
 }
 
 impl Totals {
-    fn settle(&mut self, rules: &Rules) {
+    /// The same totals with another relief.
+    #[must_use]
+    pub fn with_relief(mut self, relief: Watts, rules: &Rules) -> Self {
+        self.relief = relief;
+        self.surplus = Watts::ZERO;
         let demand = self.load + self.relief;
         let lacking = (demand - self.available).max(self.declared_shortfall);
         self.shortfall = lacking.max(Watts::ZERO);
@@ -111,5 +112,6 @@ impl Totals {
             let spare = self.available - held - demand - self.reserve;
             self.surplus = spare.max(Watts::ZERO);
         }
+        self
     }
 }

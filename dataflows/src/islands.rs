@@ -145,11 +145,9 @@ impl Islands {
         if drawn.known != known {
             self.note_ends(name, &drawn.known, &known);
             let forms = [(drawn.known.take(), -1), (known.clone(), 1)];
-            out.extend(
-                forms.into_iter().filter_map(|(line, difference)| {
-                    Some(Change::Line { line: Box::new(line?), difference })
-                }),
-            );
+            out.extend(forms.into_iter().filter_map(|(line, difference)| {
+                Some(Change::Line { line: Box::new(line?), difference })
+            }));
             drawn.known = known;
         }
         let live = drawn.known.as_ref().filter(|known| {

@@ -49,7 +49,9 @@ impl View for Picture {
 impl Picture {
     fn take(&mut self, change: Change) {
         match change {
-            Change::Island { island, shape } => set(&mut self.islands, island, shape.map(|shape| *shape)),
+            Change::Island { island, shape } => {
+                set(&mut self.islands, island, shape.map(|shape| *shape))
+            }
             Change::Violation(violation) => {
                 let key = (violation.kind, violation.subject);
                 if violation.cleared {

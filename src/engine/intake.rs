@@ -232,9 +232,8 @@ impl Sorted {
     /// Puts a row to the others of its tick and family.
     fn put(&mut self, tick: Tick, row: Row, bytes: u64) {
         let family = row.family();
-        let open = |run: &&mut Run| {
-            run.tick == tick && run.family == family && run.rows.len() < RUN_ROWS
-        };
+        let open =
+            |run: &&mut Run| run.tick == tick && run.family == family && run.rows.len() < RUN_ROWS;
         // What came last is most likely to go on.
         if let Some(run) = self.runs.iter_mut().rev().find(open) {
             run.rows.push(row);

@@ -17,7 +17,7 @@ use gridweaver_dataflows::twins::replies::Shed;
 use gridweaver_dataflows::twins::shape::Shape;
 use gridweaver_dataflows::twins::totals::{Totals, totals};
 use gridweaver_model::decision::{Decision, EndReason, Event};
-use gridweaver_model::{Data, Millis, Rules, Text, Tick, Time, Watts};
+use gridweaver_model::{Data, Millis, Rules, Text, Tick, Time};
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -108,9 +108,8 @@ impl Upstream {
         let programs = self.programs.close(tick, programs, Vec::new());
         let latest = self.latest.close(tick, telemetry, Vec::new());
 
-        let of_totals = only(&islands, |change| {
-            matches!(change, Change::Placed { .. } | Change::Area { .. })
-        });
+        let of_totals =
+            only(&islands, |change| matches!(change, Change::Placed { .. } | Change::Area { .. }));
         let figures = self.totals.close(tick, Vec::new(), vec![of_totals, latest.clone()]);
         let of_interfaces =
             only(&islands, |change| matches!(change, Change::Tie { .. } | Change::Area { .. }));

@@ -1,8 +1,8 @@
 //! Made rows over a [`Lattice`], tick by tick, in the batches that intakes make.
 #![allow(dead_code, reason = "each bench uses a part of its helpers")]
 
-use crate::lattice::{Lattice, Switchboard};
-use crate::random::Random;
+use super::lattice::{Lattice, Switchboard};
+use super::random::Random;
 use gridweaver_dataflows::by_tick::Batches;
 use gridweaver_dataflows::row::{Family, Row};
 use gridweaver_model::record::{
@@ -142,10 +142,7 @@ impl Feed {
         let (node, quality) = (node_name(node), None);
         let (generation, load) = (Watts(available / 100 * 95), Watts(load));
         let available = Some(Watts(available));
-        self.row(
-            source,
-            Data::Telemetry(Telemetry { node, generation, load, available, quality }),
-        )
+        self.row(source, Data::Telemetry(Telemetry { node, generation, load, available, quality }))
     }
 
     /// New bids, open for one to thirty minutes.
@@ -181,9 +178,8 @@ impl Feed {
     }
 }
 
-const SOURCE_NAMES: [&str; SOURCES] = [
-    "scada/1", "scada/2", "scada/3", "scada/4", "scada/5", "scada/6", "scada/7", "scada/8",
-];
+const SOURCE_NAMES: [&str; SOURCES] =
+    ["scada/1", "scada/2", "scada/3", "scada/4", "scada/5", "scada/6", "scada/7", "scada/8"];
 
 fn status(line: usize, in_service: bool) -> Data {
     Data::LineStatus(LineStatus { line: line_name(line), in_service })

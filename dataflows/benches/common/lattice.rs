@@ -2,7 +2,7 @@
 //! a quarter as many chords as there are nodes. Regions are rectangles of it.
 #![allow(dead_code, reason = "each bench uses a part of its helpers")]
 
-use crate::random::Random;
+use super::random::Random;
 use std::collections::VecDeque;
 
 /// See the module's documentation. Nodes, lines and regions are numbers from 0.

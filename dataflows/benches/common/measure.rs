@@ -1,8 +1,8 @@
 //! How every bench measures: with the program's allocator, few samples, and inputs made outside
 //! the time that is taken.
 
-use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput};
 use criterion::measurement::WallTime;
+use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput};
 use std::time::Duration;
 
 #[global_allocator]

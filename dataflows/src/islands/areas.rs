@@ -139,7 +139,10 @@ impl Areas {
         let (differing, mut previous) = differing_islands(graph, moves);
         for (island, shape) in shapes {
             if self.islands.get(&island) != shape.as_ref() {
-                out.push(Change::Island { island: island.clone(), shape: shape.clone().map(Box::new) });
+                out.push(Change::Island {
+                    island: island.clone(),
+                    shape: shape.clone().map(Box::new),
+                });
             }
             if differing.contains(&island) {
                 let (nodes, regions) = shape.clone().unwrap_or_default();

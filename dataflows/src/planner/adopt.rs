@@ -8,23 +8,22 @@ use super::draft::{AreaDraft, IslandDraft, LEAST, TransferDraft};
 use super::standing::{Instruction, Order, Plan};
 use crate::change::Interface;
 use gridweaver_model::decision::{
-    AuditEntry, CascadeArea, CascadeCleared, CascadeInterface, CurtailmentRecorded,
-    DemandResponseActivated, EndReason, Event, LineShare, OrderCancelled, PlanCreated, PlanInputs,
-    ShortfallUnmet, TransferOrdered, derived_id,
+    CurtailmentRecorded, DemandResponseActivated, EndReason, Event, LineShare, OrderCancelled,
+    TransferOrdered, derived_id,
 };
-use gridweaver_model::{Decision, Ppm, Price, Text, Time, Watts};
+use gridweaver_model::{Decision, Text, Time, Watts};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What lines carry already.
 type Used = BTreeMap<Text, Watts>;
 
 /// An area's draft, compared with what stands there.
-struct Step<'a> {
-    draft: &'a AreaDraft,
-    island: &'a Text,
-    plan: Text,
+pub(super) struct Step<'a> {
+    pub(super) draft: &'a AreaDraft,
+    pub(super) island: &'a Text,
+    pub(super) plan: Text,
     /// The plans that it takes the place of.
-    superseded: Vec<Text>,
+    pub(super) superseded: Vec<Text>,
     /// The orders that stay as they are.
     kept: BTreeSet<Text>,
     /// What stands and does not stay: by what a new order would have to be about.
@@ -209,47 +208,8 @@ impl Planner {
         self.tell_audit(&step);
     }
 
-    fn tell(&mut self, event: Event, region: &Text, area: &Text) {
+    pub(super) fn tell(&mut self, event: Event, region: &Text, area: &Text) {
         self.told.push(Decision::of_area(event, region, area));
-    }
-
-    fn tell_plan(&mut self, step: &Step<'_>, tick_end: Time) {
-        let draft = step.draft;
-        let mut cost: i128 = draft.transfers.iter().map(|transfer| transfer.cost).sum();
-        for name in &draft.held {
-            let order = &self.standing.orders[name];
-            if let Instruction::DemandResponse { price, .. } = &order.instruction {
-                cost += i128::from(price.0) * i128::from(order.amount.0);
-            }
-        }
-        for (bid, amount) in &draft.considered {
-            let price = self.offers.get(bid).map_or(Price::ZERO, |entry| entry.offer.price);
-            cost += i128::from(price.0) * i128::from(amount.0);
-        }
-        let balance = &draft.balance;
-        let created = PlanCreated {
-            plan: step.plan.clone(),
-            island: step.island.clone(),
-            tick: tick_end,
-            shortfall: draft.shortfall(),
-            demand_response: draft.demand_response(),
-            over_delivery: draft.over_delivery(),
-            transfer: draft.transferred,
-            unmet: draft.unmet(),
-            cost,
-            gap: draft.gap,
-            supersedes: step.superseded.clone(),
-            inputs: PlanInputs {
-                generation: balance.figures.generation,
-                available: balance.figures.available,
-                load: balance.figures.load,
-                relief: balance.relief,
-                reserve: balance.reserve,
-                declared_shortfall: balance.declared,
-                held: draft.held_amount,
-            },
-        };
-        self.tell(Event::PlanCreated(Box::new(created)), &draft.region, &draft.area);
     }
 
     fn activate(&mut self, step: &mut Step<'_>, tick_end: Time) {
@@ -480,95 +440,6 @@ impl Planner {
                 self.standing.remove_plan(&plan);
             }
         }
-    }
-
-    /// Says that a plan leaves nothing unmet any more, if it was said that it does.
-    fn tell_unmet_over(&mut self, plan: &Text) {
-        if self.standing.reported.remove(plan).is_none() {
-            return;
-        }
-        let Some(standing) = self.standing.plans.get(plan) else { return };
-        let area = standing.area.clone();
-        let (shortfall, unmet) = (standing.shortfall, Watts::ZERO);
-        let told = ShortfallUnmet { plan: plan.clone(), shortfall, met: shortfall, unmet };
-        let region = self.grid.identity(&area).map(|identity| identity.region.clone());
-        let event = Event::ShortfallUnmet(told);
-        self.told.push(Decision { event, region, area: Some(area) });
-    }
-
-    fn tell_unmet(&mut self, step: &Step<'_>) {
-        let draft = step.draft;
-        let mut said = false;
-        for name in &step.superseded {
-            said |= self.standing.reported.remove(name).is_some();
-        }
-        let unmet = Some(draft.unmet()).filter(|unmet| *unmet >= LEAST);
-        if let Some(unmet) = unmet {
-            self.standing.reported.insert(step.plan.clone(), unmet);
-        }
-        if unmet.is_none() && !said {
-            return;
-        }
-        let unmet = unmet.unwrap_or_default();
-        let shortfall = draft.shortfall();
-        let (plan, met) = (step.plan.clone(), shortfall - unmet);
-        let told = ShortfallUnmet { plan, shortfall, met, unmet };
-        self.tell(Event::ShortfallUnmet(told), &draft.region, &draft.area);
-    }
-
-    fn tell_audit(&mut self, step: &Step<'_>) {
-        let draft = step.draft;
-        let accepted = draft.considered.iter().filter(|(_, amount)| *amount > Watts::ZERO);
-        let accepted: Vec<&Text> = accepted.map(|(bid, _)| bid).collect();
-        let considered = draft.considered.len();
-        let entry = AuditEntry {
-            action: "clear".into(),
-            subject: draft.area.clone(),
-            plan: Some(step.plan.clone()),
-            decision: format!("{} of {considered} bids accepted", accepted.len()).into(),
-            reason: "least cost of bids and lost load for the shortfall".into(),
-            considered: considered as u64,
-            accepted: accepted.len() as u64,
-            rejected: (considered - accepted.len()) as u64,
-            marginal_bid: accepted.last().map(|bid| (*bid).clone()),
-        };
-        self.tell(Event::AuditEntry(entry), &draft.region, &draft.area);
-    }
-
-    fn tell_cascade(&mut self, draft: &IslandDraft) {
-        let Some(cascade) = &draft.cascade else { return };
-        let (problem, solution) = (&cascade.problem, &cascade.solution);
-        let areas = cascade.areas.iter().zip(&problem.areas).zip(&solution.prices);
-        let interfaces = cascade.ends.iter().zip(&problem.interfaces).zip(&solution.flow_w);
-        let needs: i64 = problem.areas.iter().map(|area| area.need_w).sum();
-        let unmet: i64 = solution.unmet_w.iter().sum();
-        let cleared = CascadeCleared {
-            island: draft.island.clone(),
-            areas: areas
-                .map(|((name, area), price)| CascadeArea {
-                    area: name.clone(),
-                    need: Watts(area.need_w),
-                    surplus: Watts(area.surplus_w),
-                    energy_price: Price(area.energy_price),
-                    price: Price(*price),
-                })
-                .collect(),
-            interfaces: interfaces
-                .map(|(((from, to), interface), flow_w)| CascadeInterface {
-                    from_area: from.clone(),
-                    to_area: to.clone(),
-                    capacity: Watts(interface.capacity_w),
-                    loss: Ppm(interface.loss_ppm),
-                    wheeling_price: Price(interface.wheeling_price),
-                    flow: Watts(*flow_w),
-                })
-                .collect(),
-            served: Watts(needs - unmet),
-            unmet: Watts(unmet),
-            cost: solution.cost,
-            bound: solution.bound,
-        };
-        self.told.push(Decision::of_no_area(Event::CascadeCleared(Box::new(cleared))));
     }
 }
 

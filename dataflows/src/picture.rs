@@ -50,7 +50,7 @@ impl Picture {
     fn take(&mut self, change: Change) {
         match change {
             Change::Island { island, shape } => {
-                set(&mut self.islands, island, shape.map(|shape| *shape))
+                set(&mut self.islands, island, shape.map(|shape| *shape));
             }
             Change::Violation(violation) => {
                 let key = (violation.kind, violation.subject);

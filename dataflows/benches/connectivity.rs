@@ -98,8 +98,14 @@ fn bridges(criterion: &mut Criterion, size: usize) {
     let components: Vec<ComponentIndex> = graph.components().collect();
     let mut search = BridgeSearch::default();
     let id = BenchmarkId::new("searched", format!("{size} nodes"));
-    measure(&mut group, id, size, || (), |()| {
-        let found = components.iter().map(|component| search.bridges(&graph, *component));
-        found.collect::<Vec<_>>()
-    });
+    measure(
+        &mut group,
+        id,
+        size,
+        || (),
+        |()| {
+            let found = components.iter().map(|component| search.bridges(&graph, *component));
+            found.collect::<Vec<_>>()
+        },
+    );
 }

@@ -29,8 +29,7 @@ fn flow(criterion: &mut Criterion) {
                 (0..PROBLEMS).map(|_| problem(&mut random, areas, percent)).collect();
             let mut problems = problems.iter().cycle();
             let prepare = || problems.next().expect("a cycle has no end");
-            let id =
-                BenchmarkId::new(format!("{percent} % in need"), format!("{areas} areas"));
+            let id = BenchmarkId::new(format!("{percent} % in need"), format!("{areas} areas"));
             measure(&mut group, id, areas, prepare, solve);
         }
     }

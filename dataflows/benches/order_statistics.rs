@@ -29,8 +29,7 @@ fn order_statistics(criterion: &mut Criterion) {
     for held in HELD {
         let mut random = Random::new(SEED);
         let mut serial = 0;
-        let mut keys: VecDeque<Key> =
-            (0..held).map(|_| key(&mut random, &mut serial)).collect();
+        let mut keys: VecDeque<Key> = (0..held).map(|_| key(&mut random, &mut serial)).collect();
         let mut ranking = OrderStatistics::new();
         for key in &keys {
             ranking.insert(key.clone());
@@ -41,10 +40,16 @@ fn order_statistics(criterion: &mut Criterion) {
             keys.extend(came.iter().cloned());
             (came, keys.drain(..KEYS).collect::<Vec<Key>>())
         };
-        measure(&mut group, BenchmarkId::new("came and went", &size), KEYS, prepare, |(came, went)| {
-            came.into_iter().for_each(|key| assert!(ranking.insert(key)));
-            went.iter().for_each(|key| assert!(ranking.remove(key)));
-        });
+        measure(
+            &mut group,
+            BenchmarkId::new("came and went", &size),
+            KEYS,
+            prepare,
+            |(came, went)| {
+                came.into_iter().for_each(|key| assert!(ranking.insert(key)));
+                went.iter().for_each(|key| assert!(ranking.remove(key)));
+            },
+        );
         let prepare = || {
             let asked = (0..KEYS).map(|_| keys[random.below(keys.len())].clone());
             asked.collect::<Vec<Key>>()
@@ -52,9 +57,13 @@ fn order_statistics(criterion: &mut Criterion) {
         measure(&mut group, BenchmarkId::new("rank", &size), KEYS, prepare, |asked| {
             asked.iter().filter_map(|key| ranking.rank_of(key)).sum::<usize>()
         });
-        measure(&mut group, BenchmarkId::new("first ten", &size), FIRST, || (), |()| {
-            ranking.iter().take(FIRST).map(|(price, ..)| price.0).sum::<i64>()
-        });
+        measure(
+            &mut group,
+            BenchmarkId::new("first ten", &size),
+            FIRST,
+            || (),
+            |()| ranking.iter().take(FIRST).map(|(price, ..)| price.0).sum::<i64>(),
+        );
     }
 }
 

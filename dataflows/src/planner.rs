@@ -226,7 +226,8 @@ impl Planner {
         }
     }
 
-    /// Where the end of a bid alone moved, a superseding order says so.
+    /// Where the end of a bid alone moved, a superseding order says so. What the tick planned anew
+    /// bears the new end already.
     fn extend_orders(&mut self, touched: &BTreeSet<Text>) {
         let mut moved = Vec::new();
         for area in touched.iter().flat_map(|island| self.grid.areas_of_island(island)) {
@@ -371,7 +372,6 @@ impl View for Planner {
         }
         self.collect_endings(&touched);
         self.watch_holds();
-        self.extend_orders(&touched);
         let lapsed = self.lapsed_islands(&touched);
         self.plan_lapsed(&lapsed);
         let waiting: BTreeSet<Text> = self
@@ -384,6 +384,7 @@ impl View for Planner {
         for island in touched.union(&waiting).filter(|island| !lapsed.contains(*island)) {
             self.reconsider(island);
         }
+        self.extend_orders(&touched);
         self.tell_statuses();
         out.extend(self.told.drain(..).map(|decision| Change::Decision(Box::new(decision))));
         self.wake(timeout)

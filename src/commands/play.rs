@@ -8,6 +8,7 @@ use gridweaver::engine::{Job, Limits, Outcome, Watch, run};
 use gridweaver::model::Time;
 use gridweaver::settings::{Settings, SettingsError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -90,7 +91,7 @@ pub fn play(job: Job, show_progress: bool) -> Result<(Outcome, Duration), Failur
     }
     let total: Option<u64> = job.sources.iter().map(|source| source.bytes_total()).sum();
     let (watch, done) = (Arc::clone(&job.progress), Arc::new(AtomicBool::new(false)));
-    let bar = show_progress.then(|| {
+    let bar = (show_progress && io::stderr().is_terminal()).then(|| {
         let done = Arc::clone(&done);
         thread::spawn(move || draw(&watch, total, &done))
     });
@@ -99,6 +100,7 @@ pub fn play(job: Job, show_progress: bool) -> Result<(Outcome, Duration), Failur
     let elapsed = started.elapsed();
     done.store(true, Ordering::SeqCst);
     if let Some(bar) = bar {
+        bar.thread().unpark();
         bar.join().map_err(|_| anyhow!("the progress bar's thread panicked"))?;
     }
     Ok((outcome?, elapsed))
@@ -119,7 +121,7 @@ fn draw(watch: &Watch, total: Option<u64>, done: &AtomicBool) {
         let reached = i64::try_from(watch.tick_end_ms.load(Ordering::Relaxed)).unwrap_or_default();
         bar.set_position(watch.bytes.load(Ordering::Relaxed));
         bar.set_message(format!("{records} records, {}, {rate:.0}/s", Time(reached)));
-        thread::sleep(Duration::from_millis(100));
+        thread::park_timeout(Duration::from_millis(100));
     }
     bar.finish_and_clear();
 }

@@ -116,12 +116,16 @@ fn clearing(scene: &Scene<'_>, plan: &NewPlan<'_>, held: &Held, orders: &[&Stand
         }
         let Some(known) = scene.collections.offers.bids.get(name) else { continue };
         let bid = &known.held.value;
+        let most = confirmed_most(scene, name);
+        if most < i128::from(bid.min.0) {
+            continue;
+        }
         candidates.push(Candidate {
             bid: name.clone(),
             program: bid.program.clone(),
             price: i128::from(rated.score.0.max(0)),
             min: i128::from(bid.min.0),
-            max: i128::from(bid.max.0),
+            max: i128::from(bid.max.0).min(most),
         });
     }
     let mut left = BTreeMap::new();
@@ -136,6 +140,15 @@ fn clearing(scene: &Scene<'_>, plan: &NewPlan<'_>, held: &Held, orders: &[&Stand
     let lost_load = i128::from(scene.rules.dispatch.lost_load_price.0);
     candidates.sort_by(|a, b| (a.price, &a.bid).cmp(&(b.price, &b.bid)));
     Clearing { need, over, lost_load, candidates, left }
+}
+
+/// The most that is sure to be had of a bid: where its participant confirmed less than was ordered,
+/// a new plan may count on no more than that.
+fn confirmed_most(scene: &Scene<'_>, bid: &str) -> i128 {
+    let orders = scene.before.values().filter(|standing| is_of(standing, bid));
+    let confirmed = orders
+        .filter_map(|standing| standing.confirmed().filter(|power| *power < standing.order.amount));
+    confirmed.map(|power| i128::from(power.0)).min().unwrap_or(i128::MAX)
 }
 
 /// What a program has left for an area: its capacity less what is held there and what it has

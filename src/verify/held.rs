@@ -10,8 +10,8 @@ use gridweaver_dataflows::twins::book::{Kind, Standing};
 use gridweaver_model::{Text, Watts};
 use std::collections::BTreeSet;
 
-/// A figure that may lie between two: an order that a participant confirmed at less than was
-/// ordered may count at either.
+/// A figure that may lie between two: an order that a participant confirmed at another power than
+/// was ordered may count at either.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Range {
     pub(super) least: Watts,
@@ -23,8 +23,9 @@ impl Range {
     pub(super) fn add(&mut self, scene: &Scene<'_>, standing: &Standing) {
         let full = standing.order.amount;
         let confirmed = if scene.is_new(standing) { None } else { standing.confirmed() };
-        self.least += confirmed.unwrap_or(full);
-        self.most += full;
+        let confirmed = confirmed.unwrap_or(full);
+        self.least += confirmed.min(full);
+        self.most += confirmed.max(full);
     }
 
     pub(super) fn holds(self, figure: Watts) -> bool {

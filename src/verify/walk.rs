@@ -13,7 +13,7 @@ use gridweaver_dataflows::twins::book::{Book, Kind, Standing};
 use gridweaver_dataflows::twins::history::{Reads, Row};
 use gridweaver_dataflows::twins::interfaces::{Interfaces, interfaces};
 use gridweaver_dataflows::twins::replay::Walk;
-use gridweaver_dataflows::twins::replies::Shed;
+use gridweaver_dataflows::twins::replies::Reading;
 use gridweaver_dataflows::twins::shape::Shape;
 use gridweaver_dataflows::twins::totals::{Totals, totals};
 use gridweaver_model::decision::{Decision, EndReason, Event};
@@ -123,7 +123,7 @@ impl<'a> Checker<'a> {
         let end = self.rules.end_of(tick);
         if let Some(rows) = rows {
             for row in &rows {
-                self.note_due(&row.record.data, row.record.time());
+                self.note_due(tick, &row.record.data, row.record.time());
             }
             self.statuses.note_rows(&rows);
             self.walk.fold(tick, rows);
@@ -193,18 +193,23 @@ impl<'a> Checker<'a> {
             })
             .collect();
         let metered = totals(collections, &self.shape, &BTreeMap::new(), end, rules);
+        let shown = |it: &Standing| it.started.iter().any(|started| started.shown);
+        if !self.book.standing.values().any(shown) {
+            return metered.into_iter().map(|(area, totals)| (area, vec![totals])).collect();
+        }
         let mut readings: BTreeMap<Text, Vec<Totals>> =
             metered.keys().map(|area| (area.clone(), vec![])).collect();
-        for all in [false, true] {
-            for shed in [Shed::InItsArea, Shed::InTheMainArea, Shed::Nowhere] {
-                let counts = |it: &Standing| all || !had_to_end.contains(&it.order.id);
-                let relief = self.book.relief(collections, &self.shape, end, rules, shed, counts);
-                for (area, found) in &mut readings {
-                    let relief = relief.get(area).copied().unwrap_or_default();
-                    let reading = metered[area].with_relief(relief, rules);
-                    if !found.contains(&reading) {
-                        found.push(reading);
-                    }
+        for (all, reading) in [false, true]
+            .into_iter()
+            .flat_map(|all| Reading::all().map(move |reading| (all, reading)))
+        {
+            let counts = |it: &Standing| all || !had_to_end.contains(&it.order.id);
+            let relief = self.book.relief(collections, &self.shape, end, rules, reading, counts);
+            for (area, found) in &mut readings {
+                let relief = relief.get(area).copied().unwrap_or_default();
+                let totals = metered[area].with_relief(relief, rules);
+                if !found.contains(&totals) {
+                    found.push(totals);
                 }
             }
         }
@@ -241,8 +246,8 @@ impl<'a> Checker<'a> {
         });
     }
 
-    /// Notes the ticks in which a record changes a view by time alone.
-    fn note_due(&mut self, data: &Data, time: Time) {
+    /// Notes the ticks to come in which a record changes a view by time alone.
+    fn note_due(&mut self, now: Tick, data: &Data, time: Time) {
         let rules = &self.rules;
         let just_past = |time: Time| time + Millis(1);
         let at: Vec<Time> = match data {
@@ -254,6 +259,7 @@ impl<'a> Checker<'a> {
             }
             _ => vec![],
         };
-        self.due.extend(at.into_iter().map(|time| rules.first_ending_at_or_after(time)));
+        let ticks = at.into_iter().map(|time| rules.first_ending_at_or_after(time));
+        self.due.extend(ticks.filter(|tick| *tick > now));
     }
 }

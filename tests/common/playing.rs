@@ -2,15 +2,22 @@
 #![allow(dead_code, reason = "each test file uses a part of its helpers")]
 
 use gridweaver::connectors::{Batch, Guarantee, Progress, Sink, SinkError, Source, SourceError};
+use gridweaver::dataflows::twins::replay::reads;
 use gridweaver::engine::{Job, Limits, Outcome, Output, Watch, run};
 use gridweaver::model::decision::reading::{Body, read};
 use gridweaver::model::{Decision, Rules, Tick, Time};
+use gridweaver::verify::{Breach, verify};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
 
 /// Longer records are refused.
 pub(crate) const RECORD_BYTES_MAX: usize = 1 << 20;
+
+/// Far beyond what any replay of these tests takes, on however slow a machine.
+const HANGS_AFTER: Duration = Duration::from_secs(60);
 
 /// A partition in memory, read as a file is: lines, blank ones passed over.
 pub(crate) struct MemorySource {
@@ -143,7 +150,7 @@ impl Play {
         let sink = Box::new(orders.clone());
         job.outputs.push(Output { sink, types: Vec::new(), from: None });
         job.dead_letters = Some(Box::new(letters.clone()));
-        let outcome = run(job).unwrap();
+        let outcome = finished(job);
         let (orders, dead_letters) =
             (orders.text.lock().unwrap().clone(), letters.text.lock().unwrap().clone());
         Played { orders, dead_letters, outcome }
@@ -158,6 +165,13 @@ impl Play {
     }
 }
 
+/// Runs a job that must come to its end: one that hangs fails its test instead of the whole run.
+fn finished(job: Job) -> Outcome {
+    let (done, waiting) = mpsc::channel();
+    thread::spawn(move || done.send(run(job)));
+    waiting.recv_timeout(HANGS_AFTER).expect("the engine comes to its end").unwrap()
+}
+
 /// The decisions of an output, by the end of their tick.
 pub(crate) fn decisions(orders: &[u8]) -> BTreeMap<Time, Vec<Decision>> {
     let mut ticks: BTreeMap<Time, Vec<Decision>> = BTreeMap::new();
@@ -169,6 +183,12 @@ pub(crate) fn decisions(orders: &[u8]) -> BTreeMap<Time, Vec<Decision>> {
         }
     }
     ticks
+}
+
+/// What `verify` finds wrong with the orders made from some partitions.
+pub(crate) fn breaches(partitions: &[Arc<Vec<u8>>], orders: &[u8], rules: &Rules) -> Vec<Breach> {
+    let inputs = partitions.iter().map(|bytes| reads(bytes, RECORD_BYTES_MAX)).collect();
+    verify(inputs, gridweaver::verify::lines(orders), rules)
 }
 
 /// The lines of a text that ends with a newline.

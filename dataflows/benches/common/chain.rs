@@ -119,7 +119,9 @@ impl Upstream {
         let bids = self.bids.close(tick, bids, vec![around_bids, programs.clone()]);
 
         for changes in [&islands, &regions, &programs, &bids] {
-            told.closing.extend(only(changes, |change| matches!(change, Change::Refused(_))));
+            told.closing.extend(only(changes, |change| {
+                matches!(change, Change::Decision(_) | Change::Refused(_))
+            }));
         }
         let of_planner = only(&islands, |change| {
             matches!(

@@ -460,8 +460,8 @@ fn note_used(used: &mut Used, order: &Order) {
     }
 }
 
-/// Shares a hop over its interface's lines in proportion to capacity, rounded down; what is over
-/// goes watt by watt to the line with most left (ties: least name).
+/// Shares a hop over its interface's lines in proportion to capacity, rounded down and at most what
+/// each line has left; what is over goes watt by watt to the line with most left (ties: least name).
 fn share(sent: Watts, interface: &Interface, used: &mut Used) -> Vec<LineShare> {
     let total: i128 = interface.lines.iter().map(|(_, capacity)| i128::from(capacity.0)).sum();
     let mut shares: Vec<LineShare> = interface
@@ -469,8 +469,9 @@ fn share(sent: Watts, interface: &Interface, used: &mut Used) -> Vec<LineShare> 
         .iter()
         .map(|(line, capacity)| {
             let part = i128::from(sent.0) * i128::from(capacity.0) / total.max(1);
-            let power = Watts(i64::try_from(part).unwrap_or(i64::MAX));
-            *used.entry(line.clone()).or_default() += power;
+            let used = used.entry(line.clone()).or_default();
+            let power = Watts(i64::try_from(part).unwrap_or(i64::MAX)).min(*capacity - *used);
+            *used += power;
             LineShare { line: line.clone(), power }
         })
         .collect();

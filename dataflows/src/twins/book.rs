@@ -65,8 +65,10 @@ pub struct Started {
     pub version: Version,
     /// It counts once telemetry is newer than this.
     pub from: Time,
-    /// The relief confirmed.
+    /// The relief confirmed: what the answer names, else the power of the order answered.
     pub power: Watts,
+    /// The same, if an answer that names no power confirms the order that stood as it came.
+    pub power_of_heir: Watts,
     /// Whether telemetry newer than it was seen.
     pub shown: bool,
 }
@@ -93,10 +95,10 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// What a participant confirmed, at most the order's own power.
+    /// What a participant confirmed.
     #[must_use]
     pub fn confirmed(&self) -> Option<Watts> {
-        self.started.last().map(|started| started.power.min(self.order.amount))
+        self.started.last().map(|started| started.power)
     }
 }
 
@@ -116,7 +118,9 @@ pub struct Ended {
     pub bid: Option<Text>,
     /// What it stood at.
     pub amount: Watts,
-    /// When.
+    /// When it was written.
+    pub since: Time,
+    /// When it ended.
     pub at: Time,
     /// How.
     pub how: End,
@@ -266,7 +270,8 @@ impl Book {
             Kind::DemandResponse { bid, .. } => Some(bid.clone()),
             Kind::Transfer { .. } | Kind::Curtailment => None,
         };
-        self.ended.insert(id.clone(), Ended { bid, amount: standing.order.amount, at, how });
+        let (amount, since) = (standing.order.amount, standing.order.since);
+        self.ended.insert(id.clone(), Ended { bid, amount, since, at, how });
         Ok(standing)
     }
 
@@ -282,7 +287,11 @@ impl Book {
             return;
         }
         let old = order.supersedes.as_ref().and_then(|old| inherited.get(old));
-        let started = old.map(|old| old.started.clone()).unwrap_or_default();
+        let mut started = old.map(|old| old.started.clone()).unwrap_or_default();
+        for answer in &mut started {
+            answer.power = answer.power.min(order.amount);
+            answer.power_of_heir = answer.power_of_heir.min(order.amount);
+        }
         let received = old.is_some_and(|old| old.received);
         let id = order.id.clone();
         let runs_from = old.map_or(order.start, |old| old.runs_from);

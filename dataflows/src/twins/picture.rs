@@ -8,7 +8,7 @@ use super::critical::{CutOff, critical_lines};
 use super::interfaces::{Interfaces, interfaces};
 use super::ladder::{Rated, ladder, reliabilities};
 use super::offers::Life;
-use super::replies::Shed;
+use super::replies::Reading;
 use super::shape::Shape;
 use super::totals::{Totals, node_load, totals};
 use gridweaver_model::decision::BidState;
@@ -85,7 +85,7 @@ impl Picture {
     pub fn of(collections: &Collections, book: &Book, end: Time, rules: &Rules) -> Self {
         let shape = Shape::of(collections, rules);
         let interfaces = interfaces(collections, &shape);
-        let relief = book.relief(collections, &shape, end, rules, Shed::InItsArea, |_| true);
+        let relief = book.relief(collections, &shape, end, rules, Reading::LIKELIEST, |_| true);
         let totals = totals(collections, &shape, &relief, end, rules);
         let load = |node: &Text| node_load(collections, node, end, rules);
         let critical_lines = critical_lines(&shape, load);

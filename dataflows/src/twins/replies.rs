@@ -13,6 +13,29 @@ use gridweaver_model::record::Answer;
 use gridweaver_model::{Rules, Text, Time, Watts};
 use std::collections::BTreeMap;
 
+/// What may count as relief. Curtailments are orders too, and lower the meters; an answer that names
+/// no power, to an order superseded since, may confirm that order or the one in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Where the relief of a curtailment counts.
+    pub shed: Shed,
+    /// Whether such an answer confirms the order in place of the one answered.
+    pub whole_is_the_heirs: bool,
+}
+
+impl Reading {
+    /// The likeliest: meters fall in the area that is shed, and who answers means what was told.
+    pub const LIKELIEST: Self = Self { shed: Shed::InItsArea, whole_is_the_heirs: false };
+
+    /// Every reading, the likeliest first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        [false, true].into_iter().flat_map(|whole_is_the_heirs| {
+            [Shed::InItsArea, Shed::InTheMainArea, Shed::Nowhere]
+                .map(|shed| Self { shed, whole_is_the_heirs })
+        })
+    }
+}
+
 /// Where the relief of a curtailment counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shed {
@@ -53,7 +76,7 @@ impl Book {
     fn take_answer(&mut self, answer: HeldAnswer, collections: &Collections) {
         let id = answer.value.order.clone();
         if let Some(ended) = self.ended.get(&id) {
-            let (amount, bid) = (ended.amount, ended.bid.clone());
+            let (amount, since, bid) = (ended.amount, ended.since, ended.bid.clone());
             match answer.value.status {
                 Answer::Failed | Answer::OptedOut => {
                     self.put_out(bid.as_ref(), collections);
@@ -63,7 +86,8 @@ impl Book {
                 }
                 Answer::Started => {
                     if let Some(heir) = self.heir_of(&id) {
-                        start(heir, &answer, amount);
+                        let most = heir.order.amount;
+                        start(heir, &answer, (amount, since), most);
                     }
                 }
                 Answer::Completed | Answer::Received => {}
@@ -76,7 +100,10 @@ impl Book {
         };
         match answer.value.status {
             Answer::Received => standing.received = true,
-            Answer::Started => start(standing, &answer, standing.order.amount),
+            Answer::Started => {
+                let told = (standing.order.amount, standing.order.since);
+                start(standing, &answer, told, Watts(i64::MAX));
+            }
             Answer::Completed => standing.finals.push(EndReason::Completed),
             Answer::Failed | Answer::OptedOut => {
                 standing.finals.push(failure(answer.value.status));
@@ -110,7 +137,7 @@ impl Book {
 
     /// The relief of every area, from the orders that `counting` lets count.
     ///
-    /// Curtailments are orders too, and lower the meters: `shed` says where theirs counts.
+    /// What the contract leaves open is taken in one of its readings.
     #[must_use]
     pub fn relief(
         &self,
@@ -118,16 +145,19 @@ impl Book {
         shape: &Shape,
         end: Time,
         rules: &Rules,
-        shed: Shed,
+        reading: Reading,
         counting: impl Fn(&Standing) -> bool,
     ) -> BTreeMap<Text, Watts> {
         let mut relief: BTreeMap<Text, Watts> = BTreeMap::new();
         for standing in self.standing.values().filter(|standing| counting(standing)) {
             let shown = standing.started.iter().rfind(|started| started.shown);
             let Some(shown) = shown else { continue };
-            let Some((area, node)) = place(standing, collections, shape, shed) else { continue };
+            let Some((area, node)) = place(standing, collections, shape, reading.shed) else {
+                continue;
+            };
             if node.is_none_or(|node| counts(collections, node, end, rules)) {
-                let power = shown.power.min(standing.order.amount);
+                let whole = reading.whole_is_the_heirs;
+                let power = if whole { shown.power_of_heir } else { shown.power };
                 *relief.entry(area.clone()).or_default() += power;
             }
         }
@@ -139,12 +169,20 @@ fn failure(answer: Answer) -> EndReason {
     if answer == Answer::Failed { EndReason::Failed } else { EndReason::OptedOut }
 }
 
-fn start(standing: &mut Standing, answer: &HeldAnswer, amount: Watts) {
-    let from = answer.version.time.max(standing.order.since);
-    let power = answer.value.confirmed.unwrap_or(amount);
-    let version = answer.version.clone();
-    let at = standing.started.partition_point(|known| known.version < version);
-    standing.started.insert(at, Started { version, from, power, shown: false });
+/// Takes a `started` to an order of some power and time: the standing one itself, or one that it
+/// goes back to, which confirms at most what the standing one asks for.
+fn start(standing: &mut Standing, answer: &HeldAnswer, told: (Watts, Time), most: Watts) {
+    let (amount, since) = told;
+    let named = answer.value.confirmed;
+    let started = Started {
+        version: answer.version.clone(),
+        from: answer.version.time.max(since),
+        power: named.unwrap_or(amount).min(most),
+        power_of_heir: named.unwrap_or(standing.order.amount).min(most),
+        shown: false,
+    };
+    let at = standing.started.partition_point(|known| known.version < started.version);
+    standing.started.insert(at, started);
 }
 
 /// Where an order's relief counts: the area, and the node where the bid names one.

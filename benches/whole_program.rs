@@ -1,0 +1,189 @@
+//! How fast is the whole program beside a plain loop that keeps the same views, and what do its
+//! parts cost?
+//!
+//! | contender | what it is |
+//! | --- | --- |
+//! | `plain_loop` | one thread, hash maps, serde_json; decides nothing and writes nothing |
+//! | `engine` | the engine as a library: one worker, orders decided, written and made durable |
+//! | `views` | the engine's decoder and views in a loop on one thread, without timely; the differential views are left out, what is decided is written and made durable once |
+//!
+//! They take turns over one made stream, each in a process of its own, so that the peak memory
+//! (`VmHWM`) is its own; first on all cores, then on one. The ratio is the median of the ratios to
+//! the plain loop of the same round.
+//!
+//! ```text
+//! cargo bench --bench whole_program -- [events=2000000] [rounds=5] [seed=1] [dir=…] [file=…]
+//! ```
+//!
+//! and all else that `stream.rs` names. `dir` is where the stream and the output are laid: durable
+//! writing is as fast as its disk. `file` is a stream that is there already.
+
+#[path = "../dataflows/benches/common/chain.rs"]
+mod chain;
+#[path = "whole_program/engine_run.rs"]
+mod engine_run;
+#[path = "../dataflows/benches/common/lattice.rs"]
+mod lattice;
+#[path = "whole_program/parameters.rs"]
+mod parameters;
+#[path = "whole_program/plain_loop.rs"]
+mod plain_loop;
+#[path = "../tests/common/random.rs"]
+#[allow(clippy::unwrap_used, reason = "it is a helper of tests")]
+mod random;
+#[path = "whole_program/stream.rs"]
+mod stream;
+#[path = "whole_program/views_run.rs"]
+mod views_run;
+
+use anyhow::{Context as _, bail, ensure};
+use parameters::Parameters;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const ROUNDS: usize = 5;
+const CONTENDERS: [&str; 3] = ["plain_loop", "engine", "views"];
+
+/// What one run came to.
+struct Run {
+    records_per_s: f64,
+    peak_mb: f64,
+    detail: String,
+}
+
+fn main() -> anyhow::Result<()> {
+    let parameters = Parameters::from_arguments();
+    match parameters.text("contender") {
+        Some(contender) => contend(contender, &parameters),
+        None => compare(&parameters),
+    }
+}
+
+/// A child: runs one contender and says what it came to.
+fn contend(contender: &str, parameters: &Parameters) -> anyhow::Result<()> {
+    let path = |key| parameters.text(key).map(PathBuf::from).context("a child is told its files");
+    let (input, output) = (path("file")?, path("output")?);
+    let started = Instant::now();
+    let (records, detail) = match contender {
+        "plain_loop" => plain_loop::run(&input)?,
+        "engine" => engine_run::run(&input, &output)?,
+        "views" => views_run::run(&input, &output)?,
+        other => bail!("there is no contender `{other}`"),
+    };
+    let seconds = started.elapsed().as_secs_f64();
+    writeln!(io::stdout(), "{records} {seconds} {} {detail}", peak_kib()?)?;
+    Ok(())
+}
+
+/// The most memory that this process has had resident.
+fn peak_kib() -> anyhow::Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak.context("no VmHWM in /proc/self/status")?;
+    Ok(peak.trim().trim_end_matches("kB").trim().parse()?)
+}
+
+/// The parent: makes the stream and lets the contenders take turns.
+fn compare(parameters: &Parameters) -> anyhow::Result<()> {
+    let folder = match parameters.text("dir") {
+        Some(dir) => tempfile::tempdir_in(dir)?,
+        None => tempfile::tempdir()?,
+    };
+    let mut out = io::stdout().lock();
+    let file = match parameters.text("file") {
+        Some(file) => PathBuf::from(file),
+        None => {
+            let file = folder.path().join("stream.jsonl");
+            writeln!(out, "{}", stream::write(&file, parameters)?)?;
+            file
+        }
+    };
+    let rounds = parameters.number("rounds", ROUNDS).max(1);
+    let mut places = vec![("all cores", None)];
+    if Command::new("taskset").arg("-V").output().is_ok() {
+        places.push(("one core", Some("0")));
+    }
+    writeln!(out, "{:.0} MB, {rounds} rounds", fs::metadata(&file)?.len() as f64 / 1e6)?;
+    // Once unmeasured, so that the file is in memory.
+    run_child(CONTENDERS[0], None, &file, folder.path())?;
+    for (place, core) in places {
+        writeln!(out, "\n{place}, load average {}", load_average())?;
+        let mut runs: BTreeMap<&str, Vec<Run>> = BTreeMap::new();
+        for _ in 0..rounds {
+            for contender in CONTENDERS {
+                let run = run_child(contender, core, &file, folder.path())?;
+                runs.entry(contender).or_default().push(run);
+            }
+        }
+        report(&mut out, &runs)?;
+    }
+    writeln!(out, "\nload average at the end {}", load_average())?;
+    Ok(())
+}
+
+fn run_child(
+    contender: &str,
+    core: Option<&str>,
+    file: &Path,
+    folder: &Path,
+) -> anyhow::Result<Run> {
+    let program = std::env::current_exe()?;
+    let mut command = match core {
+        Some(core) => {
+            let mut command = Command::new("taskset");
+            command.args(["-c", core]).arg(program);
+            command
+        }
+        None => Command::new(program),
+    };
+    let output = folder.join("orders.jsonl");
+    command.arg(format!("contender={contender}"));
+    command.arg(format!("file={}", file.display())).arg(format!("output={}", output.display()));
+    let ended = command.output()?;
+    let complaint = String::from_utf8_lossy(&ended.stderr);
+    ensure!(ended.status.success(), "{contender} failed: {complaint}");
+    let text = String::from_utf8(ended.stdout)?;
+    let mut words = text.trim().splitn(4, ' ');
+    let mut number = || -> anyhow::Result<f64> { Ok(words.next().unwrap_or_default().parse()?) };
+    let (records, seconds, peak_kib) = (number()?, number()?, number()?);
+    let detail = words.next().unwrap_or_default().to_owned();
+    Ok(Run { records_per_s: records / seconds, peak_mb: peak_kib / 1024.0, detail })
+}
+
+fn report(out: &mut impl io::Write, runs: &BTreeMap<&str, Vec<Run>>) -> io::Result<()> {
+    writeln!(out, "{:<12}{:>12}{:>8}{:>10}  detail", "", "records/s", "ratio", "peak MB")?;
+    let plain = &runs[CONTENDERS[0]];
+    for contender in CONTENDERS {
+        let runs = &runs[contender];
+        let pairs = runs.iter().zip(plain);
+        let ratio = median(pairs.map(|(run, plain)| run.records_per_s / plain.records_per_s));
+        let speed = median(runs.iter().map(|run| run.records_per_s));
+        let peak = runs.iter().map(|run| run.peak_mb).fold(0.0, f64::max);
+        let detail = &runs[0].detail;
+        writeln!(out, "{contender:<12}{speed:>12.0}{ratio:>8.2}{peak:>10.0}  {detail}")?;
+    }
+    Ok(())
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_unstable_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len().is_multiple_of(2) {
+        f64::midpoint(values[middle - 1], values[middle])
+    } else {
+        values[middle]
+    }
+}
+
+fn load_average() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').take(3).collect::<Vec<_>>().join(" ")
+}

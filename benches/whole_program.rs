@@ -8,8 +8,9 @@
 //! | `views` | the engine's decoder and views in a loop on one thread, without timely; the differential views are left out, what is decided is written and made durable once |
 //!
 //! They take turns over one made stream, each in a process of its own, so that the peak memory
-//! (`VmHWM`) is its own; first on all cores, then on one. The ratio is the median of the ratios to
-//! the plain loop of the same round.
+//! (`VmHWM`) is its own; first on all cores, then on one. Ratios are to the plain loop of the same
+//! round, and what is told is their median: of records/s, and of records per second of CPU, which
+//! says more where others use the machine.
 //!
 //! ```text
 //! cargo bench --bench whole_program -- [events=2000000] [rounds=5] [seed=1] [dir=…] [file=…]
@@ -54,6 +55,7 @@ const CONTENDERS: [&str; 3] = ["plain_loop", "engine", "views"];
 /// What one run came to.
 struct Run {
     records_per_s: f64,
+    records_per_cpu_s: f64,
     peak_mb: f64,
     detail: String,
 }
@@ -78,8 +80,20 @@ fn contend(contender: &str, parameters: &Parameters) -> anyhow::Result<()> {
         other => bail!("there is no contender `{other}`"),
     };
     let seconds = started.elapsed().as_secs_f64();
-    writeln!(io::stdout(), "{records} {seconds} {} {detail}", peak_kib()?)?;
+    writeln!(io::stdout(), "{records} {seconds} {} {} {detail}", cpu_seconds()?, peak_kib()?)?;
     Ok(())
+}
+
+/// What all threads of this process have used, to a hundredth of a second.
+fn cpu_seconds() -> anyhow::Result<f64> {
+    let status = fs::read_to_string("/proc/self/stat")?;
+    // The program's name, in brackets, may hold spaces.
+    let (_, fields) = status.rsplit_once(") ").context("no name in /proc/self/stat")?;
+    let mut hundredths = 0;
+    for field in fields.split(' ').skip(11).take(2) {
+        hundredths += field.parse::<u32>()?;
+    }
+    Ok(f64::from(hundredths) / 100.0)
 }
 
 /// The most memory that this process has had resident.
@@ -150,24 +164,38 @@ fn run_child(
     let complaint = String::from_utf8_lossy(&ended.stderr);
     ensure!(ended.status.success(), "{contender} failed: {complaint}");
     let text = String::from_utf8(ended.stdout)?;
-    let mut words = text.trim().splitn(4, ' ');
+    let mut words = text.trim().splitn(5, ' ');
     let mut number = || -> anyhow::Result<f64> { Ok(words.next().unwrap_or_default().parse()?) };
-    let (records, seconds, peak_kib) = (number()?, number()?, number()?);
+    let (records, seconds, cpu_seconds, peak_kib) = (number()?, number()?, number()?, number()?);
     let detail = words.next().unwrap_or_default().to_owned();
-    Ok(Run { records_per_s: records / seconds, peak_mb: peak_kib / 1024.0, detail })
+    Ok(Run {
+        records_per_s: records / seconds,
+        records_per_cpu_s: records / cpu_seconds,
+        peak_mb: peak_kib / 1024.0,
+        detail,
+    })
 }
 
 fn report(out: &mut impl io::Write, runs: &BTreeMap<&str, Vec<Run>>) -> io::Result<()> {
-    writeln!(out, "{:<12}{:>12}{:>8}{:>10}  detail", "", "records/s", "ratio", "peak MB")?;
+    let header = ["records/s", "ratio", "by CPU", "peak MB"];
+    let [speed, ratio, by_cpu, peak] = header;
+    writeln!(out, "{:<12}{speed:>12}{ratio:>8}{by_cpu:>8}{peak:>9}  in the first round", "")?;
     let plain = &runs[CONTENDERS[0]];
     for contender in CONTENDERS {
         let runs = &runs[contender];
-        let pairs = runs.iter().zip(plain);
-        let ratio = median(pairs.map(|(run, plain)| run.records_per_s / plain.records_per_s));
+        let ratio = |figure: fn(&Run) -> f64| {
+            let pairs = runs.iter().zip(plain);
+            median(pairs.map(|(run, plain)| figure(run) / figure(plain)))
+        };
         let speed = median(runs.iter().map(|run| run.records_per_s));
+        let by_time = ratio(|run| run.records_per_s);
+        let by_cpu = ratio(|run| run.records_per_cpu_s);
         let peak = runs.iter().map(|run| run.peak_mb).fold(0.0, f64::max);
         let detail = &runs[0].detail;
-        writeln!(out, "{contender:<12}{speed:>12.0}{ratio:>8.2}{peak:>10.0}  {detail}")?;
+        writeln!(
+            out,
+            "{contender:<12}{speed:>12.0}{by_time:>8.2}{by_cpu:>8.2}{peak:>9.0}  {detail}"
+        )?;
     }
     Ok(())
 }

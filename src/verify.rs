@@ -1,21 +1,22 @@
 //! The checker of recorded decisions: what `gridweaver verify` stands on.
 //!
 //! [`verify`] reads an input history and the orders recorded from it side by side, tick by tick,
-//! and tells every rule of dispatch that the records break. It stands on the twins of the views alone
-//! (`gridweaver_dataflows::twins`) and shares no code with the planner: a plan is never made here,
-//! only judged. What it cannot know (why a standing plan was kept or looked at anew) it does not
-//! judge, so a planner that plans afresh in every tick passes as well as one that stands by its
-//! orders for as long as the contract lets it.
+//! and tells every rule of dispatch that the records break. It stands on the twins of the views
+//! alone (`gridweaver_dataflows::twins`) and shares no code with the planner: a plan is never made
+//! here, only judged. What it cannot know (why a standing plan was kept or looked at anew) it does
+//! not judge, so a planner that plans afresh in every tick passes as well as one that stands by its
+//! orders for as long as the contract lets it. Where the contract can be read in more than one way,
+//! each reading passes.
 //!
 //! | module | what is checked |
 //! | --- | --- |
-//! | [`stream`] | envelope, numbers, order of records, counts and digests of ticks |
-//! | [`topology`] | islands and violations as recorded are those of the input |
-//! | [`ends`] | orders end for the reasons given, and where an answer ends them |
-//! | [`activations`], [`transfers`] | new orders are what the input allows, to the watt |
-//! | [`standing`] | every limit, at every tick's end, over all that stands |
-//! | [`plans`], [`held`], [`clearing`], [`cascade`] | plans add up, are there when needed, and are optimal |
-//! | [`statuses`] | what is written of bids is what holds |
+//! | `stream` | envelope, numbers, order of records, counts and digests of ticks |
+//! | `topology` | islands and violations as recorded are those of the input |
+//! | `ends` | orders end for the reasons given, and where an answer ends them |
+//! | `activations`, `transfers` | new orders are what the input allows, to the watt |
+//! | `standing` | every limit, at every tick's end, over all that stands |
+//! | `plans`, `held`, `clearing`, `cascade` | plans are there, add up, and are optimal |
+//! | `statuses` | what is written of bids is what holds |
 //!
 //! It needs the whole stream of one sink, without a `types` filter, and finite inputs.
 

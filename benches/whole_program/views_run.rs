@@ -95,8 +95,12 @@ pub(crate) fn run(input: &Path, output: &Path) -> anyhow::Result<(u64, String)> 
     ensure!(source.position() > 0, "the stream is empty");
     all.close_before(end)?;
     all.sink.commit()?;
-    let Loop { ticks, duplicates, decisions, .. } = all;
-    let detail = format!("{ticks} ticks, {duplicates} duplicates, {decisions} decisions");
+    let Loop { chain, ticks, duplicates, decisions, .. } = all;
+    let mut detail =
+        format!("{ticks} ticks, {duplicates} duplicates, {decisions} decisions; ms in");
+    for (name, spent) in chain.spent() {
+        detail += &format!(" {name} {}", spent.as_millis());
+    }
     Ok((read, detail))
 }
 

@@ -1,5 +1,6 @@
 //! What does clearing one area cost: with offers that can deliver any amount (one pass answers),
-//! and with minima, for which it must search?
+//! with minima, for which it may have to search, and at the worst there is, where all offers are
+//! whole or nothing and their scores hardly differ?
 
 #[path = "common/shared.rs"]
 mod shared;
@@ -13,6 +14,8 @@ const OFFERS: [usize; 4] = [10, 100, 1_000, 10_000];
 /// Of a hundred offers, those with a minimum.
 const MINIMA_PERCENT: [u64; 3] = [0, 25, 100];
 const PROGRAMS: usize = 4;
+/// Offers of the worst kind.
+const ALIKE: [usize; 3] = [16, 40, 400];
 /// Of what all offers could deliver together.
 const NEED_PERCENT: i64 = 10;
 const PROBLEMS: usize = 16;
@@ -37,6 +40,18 @@ fn clearing(criterion: &mut Criterion) {
                 BenchmarkId::new(format!("{minima_percent} % minima"), format!("{offers} offers"));
             measure(&mut group, id, offers, prepare, clear);
         }
+    }
+    for offers in ALIKE {
+        let mut random = Random::new(SEED);
+        let mut problem = problem(&mut random, offers, 0);
+        for offer in &mut problem.offers {
+            offer.score = 100_000 + random.between(0, 10);
+            offer.max_w += random.between(0, MW);
+            offer.min_w = offer.max_w;
+        }
+        problem.offers.sort_unstable_by_key(|offer| offer.score);
+        let id = BenchmarkId::new("all alike", format!("{offers} offers"));
+        measure(&mut group, id, offers, || &problem, clear);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What do the differential views cost a tick in which little changes: `violations` with one line
-//! switched, `unresolved` with one node heard of, `reliability` with some facts?
+//! switched, `unresolved` with one node heard of, `reliability` with some facts while few or many
+//! of earlier ticks still count?
 
 #[path = "common/shared.rs"]
 mod shared;
@@ -26,19 +27,26 @@ const REGIONS: usize = 50;
 const PARTICIPANTS: usize = 2_000;
 /// Facts a tick, and those that count when the measurement begins.
 const FACTS: usize = 20;
-const FACTS_BEFORE: usize = 100_000;
+const FACTS_BEFORE: [usize; 3] = [1_000, 10_000, 100_000];
 const SEED: u64 = 1;
 
 fn main() {
     run(|criterion| {
         bench(criterion, "violations", time_violations);
         bench(criterion, "unresolved", time_unresolved);
-        bench(criterion, "reliability", time_reliability);
+        for before in FACTS_BEFORE {
+            let name = format!("reliability/{before} facts");
+            bench(criterion, &name, move |worker, ticks| time_reliability(worker, ticks, before));
+        }
     });
 }
 
 /// Each sample is a dataflow of its own: loaded first, then timed over so many ticks.
-fn bench(criterion: &mut Criterion, name: &str, timed: fn(&mut Worker, u64) -> Duration) {
+fn bench(
+    criterion: &mut Criterion,
+    name: &str,
+    timed: impl Fn(&mut Worker, u64) -> Duration + Copy + Send + Sync + 'static,
+) {
     let mut group = criterion.benchmark_group("differential");
     group.sample_size(10).throughput(Throughput::Elements(1));
     group.bench_function(name, |bencher| {
@@ -132,7 +140,7 @@ fn time_unresolved(worker: &mut Worker, ticks: u64) -> Duration {
     })
 }
 
-fn time_reliability(worker: &mut Worker, ticks: u64) -> Duration {
+fn time_reliability(worker: &mut Worker, ticks: u64, before: usize) -> Duration {
     let mut random = Random::new(SEED);
     let rules = Rules::default();
     let probe = Handle::new();
@@ -150,7 +158,7 @@ fn time_reliability(worker: &mut Worker, ticks: u64) -> Duration {
         let identity = ("meters".into(), Text::from(format!("f{serial}")));
         (identity, (serial, rules.start_of(tick), performance))
     };
-    (0..FACTS_BEFORE).for_each(|_| facts.insert(fact(0)));
+    (0..before).for_each(|_| facts.insert(fact(0)));
     facts.advance_to(LOADED);
     facts.flush();
     worker.step_while(|| probe.less_than(&LOADED));

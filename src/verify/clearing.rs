@@ -71,7 +71,7 @@ fn check_gap(
         *left = capacity_of(scene, program);
     }
     let bound = widest.fractional_bound();
-    let gap = i128::from(plan.created.gap);
+    let gap = i128::from(plan.created.gap).min(WHOLE);
     // cost − bound, in parts per 10⁹ of the cost, rounded up.
     if chosen.cost > 0 {
         let widest = ((chosen.cost - bound) * WHOLE + chosen.cost - 1) / chosen.cost;

@@ -300,6 +300,18 @@ fn what_breaks_later_without_a_record_is_told() {
 }
 
 #[test]
+fn a_bid_whose_window_began_long_ago_takes_nothing_back() {
+    let mut input = input();
+    let later = r#""type":"dr.bid","time":"1970-01-01T00:00:05Z""#;
+    let data = bid("late", 70, 1);
+    input.push(format!(
+        r#"{{"specversion":"1.0","id":"z","source":"s",{later},"data":{{{data}}}}}"#
+    ));
+    let found = breaches(&input, stream(&decisions()));
+    assert!(!found.is_empty() && found.iter().all(|breach| breach.tick == Some(Time(8_000))));
+}
+
+#[test]
 fn a_shortfall_without_a_plan_is_told() {
     let decisions = &decisions()[..1];
     let found = breaches(&input(), stream(decisions));

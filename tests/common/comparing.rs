@@ -46,7 +46,7 @@ const KEYS: [(&str, &[&str]); 11] = [
     ("orders", &["order"]),
     ("plans", &["plan"]),
     ("violations", &["kind", "subject"]),
-    ("unresolved", &["type", "key", "missing"]),
+    ("unresolved", &["type", "key"]),
 ];
 
 /// Where two states, as JSON, differ.
@@ -70,11 +70,22 @@ pub(crate) fn differences(expected: &str, found: &str) -> Vec<String> {
     differences
 }
 
-/// A state as one row a figure. Reasons for which there is no dead letter are left out; the order
-/// of rows is kept as a row of its own.
+/// A state as one row a figure; the order of rows is a row of its own. Left out are reasons for which
+/// there is no dead letter, and of what is unresolved that which the contract leaves open: bids that
+/// have ended, and what exactly a record waits for where that is more than one thing.
 fn flat(state: &str) -> BTreeMap<String, Value> {
-    let state: Map<String, Value> = serde_json::from_str(state).unwrap();
+    let mut state: Map<String, Value> = serde_json::from_str(state).unwrap();
     let mut rows = BTreeMap::new();
+    if let Some(Value::Array(unresolved)) = state.remove("unresolved") {
+        let bids = state["bids"].as_array().unwrap();
+        let has_ended = |row: &Value| {
+            let is_it = |bid: &&Value| row["type"] == "dr.bid" && bid["bid"] == row["key"];
+            let status = bids.iter().find(is_it).map(|bid| bid["status"].as_str().unwrap());
+            matches!(status, Some("expired" | "withdrawn"))
+        };
+        let live = unresolved.into_iter().filter(|row| !has_ended(row)).collect();
+        flatten_list("unresolved", live, &mut rows);
+    }
     for (name, value) in state {
         match value {
             Value::Array(list) => flatten_list(&name, list, &mut rows),
@@ -89,20 +100,23 @@ fn flat(state: &str) -> BTreeMap<String, Value> {
 
 fn flatten_list(name: &str, list: Vec<Value>, rows: &mut BTreeMap<String, Value>) {
     let (_, key) = KEYS.iter().find(|(list, _)| *list == name).expect("a list that is known");
-    let mut order = Vec::new();
+    let mut order: Vec<String> = Vec::new();
     for row in list {
         let Value::Object(row) = row else { panic!("{name}: {row} is no row") };
         let key: Vec<&str> = key.iter().map(|field| row[*field].as_str().unwrap()).collect();
         let key = key.join(" > ");
+        if name == "unresolved" {
+            assert_ne!(row["missing"], "", "{key} waits for something");
+            order.extend((order.last() != Some(&key)).then_some(key));
+            continue;
+        }
         for (field, value) in row {
             let is_new = rows.insert(format!("{name} {key} {field}"), value).is_none();
             assert!(is_new, "{name} {key} is there twice");
         }
-        order.push(Value::from(key));
+        order.push(key);
     }
-    if name != "unresolved" {
-        rows.insert(format!("{name}, in order"), Value::from(order));
-    }
+    rows.insert(format!("{name}, in order"), order.into());
 }
 
 fn flatten_counters(name: &str, counters: Map<String, Value>, rows: &mut BTreeMap<String, Value>) {

@@ -148,7 +148,7 @@ fn text(lines: &[Line]) -> Arc<Vec<u8>> {
 }
 
 /// Mostly the defaults; at times windows that are short enough to run out within the stream.
-fn rules(random: &mut Random) -> Rules {
+pub(crate) fn rules(random: &mut Random) -> Rules {
     let mut rules = Rules::default();
     if random.chance(50) {
         rules.stale_after = Millis(random.between(10, 60) * 1_000);

@@ -20,16 +20,19 @@ use gridweaver_dataflows::row::{Family, Row};
 use gridweaver_dataflows::totals::Totals;
 use gridweaver_model::{Rules, Tick};
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
-/// A view, and the ticks in which it asked to be woken.
+/// A view, the ticks in which it asked to be woken, and how long it has worked.
 pub(crate) struct Driven<V> {
+    name: &'static str,
     view: V,
     wakes: BTreeSet<Tick>,
+    spent: Duration,
 }
 
 impl<V: View> Driven<V> {
-    pub(crate) fn new(view: V) -> Self {
-        Self { view, wakes: BTreeSet::new() }
+    pub(crate) fn new(name: &'static str, view: V) -> Self {
+        Self { name, view, wakes: BTreeSet::new(), spent: Duration::ZERO }
     }
 
     /// Calls the view, if there is a reason to.
@@ -43,7 +46,9 @@ impl<V: View> Driven<V> {
         let is_woken = self.wakes.remove(&tick);
         let has_input = !rows.is_empty() || changes.iter().any(|batch| !batch.is_empty());
         if is_woken || has_input {
+            let started = Instant::now();
             let wake = self.view.close(tick, rows, changes, &mut told);
+            self.spent += started.elapsed();
             self.wakes.extend(wake.filter(|wake| *wake > tick));
         }
         told
@@ -51,6 +56,10 @@ impl<V: View> Driven<V> {
 
     fn next_wake(&self) -> Option<Tick> {
         self.wakes.first().copied()
+    }
+
+    fn spent(&self) -> (&'static str, Duration) {
+        (self.name, self.spent)
     }
 }
 
@@ -82,14 +91,14 @@ pub(crate) struct Told {
 impl Upstream {
     pub(crate) fn new(rules: &Rules) -> Self {
         Self {
-            dedup: Driven::new(Dedup::new(rules.clone())),
-            islands: Driven::new(Islands::new(rules)),
-            regions: Driven::new(Regions::new(rules)),
-            programs: Driven::new(Programs::new(rules)),
-            latest: Driven::new(Latest::default()),
-            totals: Driven::new(Totals::new(rules)),
-            interfaces: Driven::new(Interfaces::default()),
-            bids: Driven::new(Bids::new(rules)),
+            dedup: Driven::new("dedup", Dedup::new(rules.clone())),
+            islands: Driven::new("islands", Islands::new(rules)),
+            regions: Driven::new("regions", Regions::new(rules)),
+            programs: Driven::new("programs", Programs::new(rules)),
+            latest: Driven::new("latest", Latest::default()),
+            totals: Driven::new("totals", Totals::new(rules)),
+            interfaces: Driven::new("interfaces", Interfaces::default()),
+            bids: Driven::new("bids", Bids::new(rules)),
         }
     }
 
@@ -158,8 +167,8 @@ impl Chain {
     pub(crate) fn new(rules: &Rules) -> Self {
         Self {
             upstream: Upstream::new(rules),
-            planner: Driven::new(Planner::new(rules)),
-            closing: Driven::new(Closing),
+            planner: Driven::new("planner", Planner::new(rules)),
+            closing: Driven::new("closing", Closing),
         }
     }
 
@@ -173,6 +182,24 @@ impl Chain {
     /// The next tick in which a view is to be woken.
     pub(crate) fn next_wake(&self) -> Option<Tick> {
         self.upstream.next_wake().into_iter().chain(self.planner.next_wake()).min()
+    }
+
+    /// How long each view has worked.
+    pub(crate) fn spent(&self) -> Vec<(&'static str, Duration)> {
+        let Upstream { dedup, islands, regions, programs, latest, totals, interfaces, bids } =
+            &self.upstream;
+        vec![
+            dedup.spent(),
+            islands.spent(),
+            regions.spent(),
+            programs.spent(),
+            latest.spent(),
+            totals.spent(),
+            interfaces.spent(),
+            bids.spent(),
+            self.planner.spent(),
+            self.closing.spent(),
+        ]
     }
 }
 

@@ -1,5 +1,6 @@
 //! How every bench measures: with the program's allocator, few samples, and inputs made outside
 //! the time that is taken.
+#![allow(dead_code, reason = "each bench uses a part of its helpers")]
 
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput};

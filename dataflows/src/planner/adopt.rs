@@ -27,7 +27,14 @@ pub(super) struct Step<'a> {
     /// The orders that stay as they are.
     kept: BTreeSet<Text>,
     /// What stands and does not stay: by what a new order would have to be about.
-    replaced: BTreeMap<Subject, (Text, Order)>,
+    replaced: BTreeMap<Subject, Vec<(Text, Order)>>,
+}
+
+impl Step<'_> {
+    /// An order that does not stay, for a new one about the same to supersede.
+    fn take_replaced(&mut self, subject: &Subject) -> Option<(Text, Order)> {
+        self.replaced.get_mut(subject)?.pop()
+    }
 }
 
 /// What an order is about: two orders of an area about the same supersede each other.
@@ -101,11 +108,15 @@ impl Planner {
             kept: BTreeSet::new(),
             replaced: BTreeMap::new(),
         };
+        // Where plans met, two of their orders may be about the same: one of them can stay.
+        let mut kept = BTreeSet::new();
         for (name, order) in self.standing.orders_of(&draft.area) {
-            if !self.ending.contains_key(name) && self.is_drafted(order, name, draft) {
+            let subject = Subject::of(order);
+            let stays = !self.ending.contains_key(name) && self.is_drafted(order, name, draft);
+            if stays && kept.insert(subject.clone()) {
                 step.kept.insert(name.clone());
             } else {
-                step.replaced.insert(Subject::of(order), (name.clone(), order.clone()));
+                step.replaced.entry(subject).or_default().push((name.clone(), order.clone()));
             }
         }
         step
@@ -195,7 +206,7 @@ impl Planner {
         self.activate(&mut step, tick_end);
         self.transfer(&mut step, used, tick_end);
         self.curtail(&mut step, tick_end);
-        for (name, _) in std::mem::take(&mut step.replaced).into_values() {
+        for (name, _) in std::mem::take(&mut step.replaced).into_values().flatten() {
             let reason = self.ending.get(&name).copied().unwrap_or(EndReason::Released);
             self.cancel(&name, reason, tick_end);
         }
@@ -219,7 +230,7 @@ impl Planner {
             if stands {
                 continue;
             }
-            let replaced = step.replaced.remove(&Subject::Bid(bid.clone()));
+            let replaced = step.take_replaced(&Subject::Bid(bid.clone()));
             let program = self.offers.get(bid).map(|entry| entry.offer.program.clone());
             let left = program.and_then(|program| draft.program_left.get(&program).copied());
             let context = Activation {
@@ -282,6 +293,7 @@ impl Planner {
         };
         self.stand(&order, context.plan, instruction, amount, replaced, tick_end);
         self.offers.update(bid, |entry| {
+            entry.order = Some(order);
             entry.accepted = Some(amount);
             entry.left_out = false;
         });
@@ -334,7 +346,7 @@ impl Planner {
                     Instruction::Transfer { path, .. } if *path == transfer.path)
             });
             if !stands {
-                let replaced = step.replaced.remove(&Subject::Path(transfer.path.clone()));
+                let replaced = step.take_replaced(&Subject::Path(transfer.path.clone()));
                 self.order_transfer(step, transfer, used, replaced, tick_end);
             }
         }
@@ -387,7 +399,7 @@ impl Planner {
         if stands {
             return;
         }
-        let replaced = step.replaced.remove(&Subject::Curtailment);
+        let replaced = step.take_replaced(&Subject::Curtailment);
         let order = derived_id("cu-", &[&tick_end.to_string(), &draft.area]);
         let recorded = CurtailmentRecorded {
             plan: step.plan.clone(),
@@ -420,7 +432,12 @@ impl Planner {
         self.told.push(Decision { event: Event::OrderCancelled(cancelled), region, area });
         self.answering.remove(name);
         if let Some(bid) = order.bid() {
-            self.offers.update(bid, |entry| entry.accepted = None);
+            // It may have been accepted anew in another area meanwhile.
+            self.offers.update(bid, |entry| {
+                if entry.order.as_ref() == Some(name) {
+                    (entry.order, entry.accepted) = (None, None);
+                }
+            });
         }
     }
 

@@ -30,9 +30,13 @@ impl Planner {
 
     fn take_answer(&mut self, version: Version, response: Response) {
         let name = self.standing_name(&response.order);
+        let superseded = name != response.order;
+        if superseded && matches!(response.status, Answer::Received | Answer::Completed) {
+            // To an ended order nothing matters but that it started, or failed for good.
+            return;
+        }
         if self.standing.orders.contains_key(&name) {
-            let successor = name != response.order;
-            self.answer_standing(&name, version, &response, successor);
+            self.answer_standing(&name, version, &response, superseded);
         } else if let Some(ended) = self.standing.ended.get(&name) {
             let final_word = matches!(response.status, Answer::Failed | Answer::OptedOut);
             if let (true, Some(bid)) = (final_word, ended.bid.clone()) {

@@ -21,7 +21,9 @@ pub(super) struct Entry {
     pub(super) out_until: Option<Time>,
     /// Left out of the newest clearing of its area.
     pub(super) left_out: bool,
-    /// What an order accepts of it.
+    /// The order that stands on it.
+    pub(super) order: Option<Text>,
+    /// What that order accepts of it.
     pub(super) accepted: Option<Watts>,
     /// The status last written.
     pub(super) told: Option<(BidState, Watts)>,
@@ -77,7 +79,14 @@ impl Offers {
         programs.insert(offer.program.clone());
         let entry = match old {
             Some(old) => Entry { offer, ..old },
-            None => Entry { offer, out_until: None, left_out: false, accepted: None, told: None },
+            None => Entry {
+                offer,
+                out_until: None,
+                left_out: false,
+                order: None,
+                accepted: None,
+                told: None,
+            },
         };
         self.list(&bid, &entry);
         self.entries.insert(bid, entry);

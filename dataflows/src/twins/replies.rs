@@ -13,8 +13,8 @@ use gridweaver_model::record::Answer;
 use gridweaver_model::{Rules, Text, Time, Watts};
 use std::collections::BTreeMap;
 
-/// What may count as relief. Curtailments are orders too, and lower the meters; an answer that names
-/// no power, to an order superseded since, may confirm that order or the one in its place.
+/// What may count as relief. Curtailments are orders too, and lower the meters; an answer that
+/// names no power, to an order superseded since, may confirm that order or the one in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// Where the relief of a curtailment counts.

@@ -354,6 +354,12 @@ fn tick_closed(data: &Fields<'_>, sink: String) -> Read<TickClosed> {
     })
 }
 
+/// The greatest figures that are read: sums over a whole grid, and far from where sums of *them*
+/// overflow.
+const WATTS_MAX: i128 = 1_000_000_000_000_000;
+const PRICE_MAX: i128 = 10_000_000_000_000;
+const COST_MAX: i128 = 1_000_000_000_000_000_000_000_000_000_000;
+
 /// The fields of one object, each value still as its text. A null counts as absent.
 struct Fields<'a>(BTreeMap<String, &'a RawValue>);
 
@@ -422,14 +428,22 @@ impl<'a> Fields<'a> {
     }
 
     fn scaled(&self, name: &str, decimals: usize) -> Read<i128> {
+        self.bounded(name, decimals, COST_MAX)
+    }
+
+    fn bounded(&self, name: &str, decimals: usize, most: i128) -> Read<i128> {
         let raw = self.raw(name)?;
-        exact(raw, decimals).ok_or_else(|| {
+        let value = exact(raw, decimals).ok_or_else(|| {
             wrong(format!("{name}: {raw} is no number of at most {decimals} decimals"))
-        })
+        })?;
+        if value.abs() > most {
+            return Err(wrong(format!("{name}: {raw} is out of range")));
+        }
+        Ok(value)
     }
 
     fn watts(&self, name: &str) -> Read<Watts> {
-        narrow(name, self.scaled(name, 6)?).map(Watts)
+        narrow(name, self.bounded(name, 6, WATTS_MAX)?).map(Watts)
     }
 
     fn optional_watts(&self, name: &str) -> Read<Option<Watts>> {
@@ -437,7 +451,7 @@ impl<'a> Fields<'a> {
     }
 
     fn price(&self, name: &str) -> Read<Price> {
-        narrow(name, self.scaled(name, 3)?).map(Price)
+        narrow(name, self.bounded(name, 3, PRICE_MAX)?).map(Price)
     }
 
     fn fraction(&self, name: &str) -> Read<Ppm> {

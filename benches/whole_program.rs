@@ -5,7 +5,9 @@
 //! | --- | --- |
 //! | `plain_loop` | one thread, hash maps, serde_json; decides nothing and writes nothing |
 //! | `engine` | the engine as a library: one worker, orders decided, written and made durable |
-//! | `views` | the engine's decoder and views in a loop on one thread, without timely; the differential views are left out, what is decided is written and made durable once |
+//! | `views` | the engine's decoder and views in one loop on one thread, without timely |
+//!
+//! `views` leaves out the differential views, and makes what it writes durable only once.
 //!
 //! They take turns over one made stream, each in a process of its own, so that the peak memory
 //! (`VmHWM`) is its own; first on all cores, then on one. Ratios are to the plain loop of the same

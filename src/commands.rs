@@ -16,7 +16,7 @@ use std::process::ExitCode;
 /// is no substitute for an AGC.
 #[derive(Parser)]
 #[command(version, propagate_version = true)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
@@ -36,7 +36,7 @@ enum Command {
 }
 
 /// Why a command failed.
-pub enum Failure {
+pub(crate) enum Failure {
     /// It was asked for wrongly: exit code 2.
     Usage(anyhow::Error),
     /// It could not do it: exit code 1.
@@ -55,7 +55,7 @@ fn usage(error: impl Into<anyhow::Error>) -> Failure {
 }
 
 /// Runs a command.
-pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),

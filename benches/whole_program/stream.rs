@@ -111,10 +111,10 @@ impl Writer {
         self.sequences[source] += 1;
         let (serial, sequence) = (self.serial, self.sequences[source]);
         self.line.clear();
-        write!(
-            self.line,
-            r#"{{"specversion":"1.0","id":"e{serial}","source":"scada/{source}","type":"{type_name}","time":"{time}","sequence":{sequence},"data":{data}}}"#
-        )?;
+        let (line, source) = (&mut self.line, format!("scada/{source}"));
+        write!(line, r#"{{"specversion":"1.0","id":"e{serial}","source":"{source}","#)?;
+        write!(line, r#""type":"{type_name}","time":"{time}","#)?;
+        write!(line, r#""sequence":{sequence},"data":{data}}}"#)?;
         self.line.push(b'\n');
         self.file.write_all(&self.line)
     }
@@ -132,9 +132,8 @@ impl Writer {
         }
         for (line, (from, to)) in lattice.lines.iter().enumerate() {
             let (capacity, length) = (random.between(50, 799), random.between(2, 119));
-            let data = format!(
-                r#"{{"line":"l{line}","from":"n{from}","to":"n{to}","capacity_mw":{capacity},"length_km":{length}}}"#
-            );
+            let data = format!(r#"{{"line":"l{line}","from":"n{from}","to":"n{to}","#)
+                + &format!(r#""capacity_mw":{capacity},"length_km":{length}}}"#);
             self.write(0, "grid.line", start, &data)?;
         }
         for region in 0..shape.regions {
@@ -194,9 +193,9 @@ impl Events {
         let start = Time(time.0 - random.between(0, 599_999));
         let end = Time(time.0 + random.between(60_000, 1_799_999));
         let (min, reliability) = (max / 4, random.between(50, 99));
-        format!(
-            r#"{{"bid":"b{bid}","participant":"v{participant}","program":"p{program}","price":{price}.{cents:02},"min_mw":{min},"max_mw":{max},"start":"{start}","end":"{end}","reliability":0.{reliability}}}"#
-        )
+        format!(r#"{{"bid":"b{bid}","participant":"v{participant}","program":"p{program}","#)
+            + &format!(r#""price":{price}.{cents:02},"min_mw":{min},"max_mw":{max},"#)
+            + &format!(r#""start":"{start}","end":"{end}","reliability":0.{reliability}}}"#)
     }
 
     fn reading(&mut self) -> String {

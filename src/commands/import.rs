@@ -12,7 +12,7 @@ use std::process::ExitCode;
 /// matpower: one case file (.m, .m.gz), at one instant. rts-gmlc: the folder of the RTS-GMLC data,
 /// its recorded 5-minute series between --from and --until, or one instant with --at.
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// The format
     #[arg(value_enum)]
     format: FormatName,
@@ -41,7 +41,7 @@ enum FormatName {
     RtsGmlc,
 }
 
-pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let format = match arguments.format {
         FormatName::Matpower => Format::Matpower,
         FormatName::RtsGmlc => Format::RtsGmlc,

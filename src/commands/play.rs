@@ -17,23 +17,23 @@ use std::time::{Duration, Instant};
 
 /// The configuration, and what overrides it.
 #[derive(clap::Args)]
-pub struct Configured {
+pub(crate) struct Configured {
     /// The configuration (TOML); without one, the defaults
     #[arg(long, short, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Override a key, such as engine.tick=1s
     #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
+    pub(crate) set: Vec<String>,
 }
 
 impl Configured {
-    pub fn settings(&self) -> Result<Settings, Failure> {
+    pub(crate) fn settings(&self) -> Result<Settings, Failure> {
         settings(self.config.as_deref(), &self.set)
     }
 }
 
 /// Reads the settings; a wrong one is a matter of usage.
-pub fn settings(path: Option<&Path>, overrides: &[String]) -> Result<Settings, Failure> {
+pub(crate) fn settings(path: Option<&Path>, overrides: &[String]) -> Result<Settings, Failure> {
     let read = match path {
         Some(path) => Settings::read(path, overrides),
         None => Settings::defaults(overrides),
@@ -42,7 +42,7 @@ pub fn settings(path: Option<&Path>, overrides: &[String]) -> Result<Settings, F
 }
 
 /// Opens recorded inputs: names and globs, relative to where we are run.
-pub fn inputs(
+pub(crate) fn inputs(
     patterns: &[String],
     base: &Path,
     follow: bool,
@@ -60,7 +60,7 @@ pub fn inputs(
 }
 
 /// A job with the settings' figures; outputs are to be added.
-pub fn job(settings: &Settings, sources: Vec<Box<dyn Source>>) -> Job {
+pub(crate) fn job(settings: &Settings, sources: Vec<Box<dyn Source>>) -> Job {
     let engine = &settings.engine;
     Job {
         rules: settings.rules(),
@@ -83,7 +83,7 @@ pub fn job(settings: &Settings, sources: Vec<Box<dyn Source>>) -> Job {
 }
 
 /// Runs a job with a progress bar on a terminal, until its end or a signal.
-pub fn play(job: Job, show_progress: bool) -> Result<(Outcome, Duration), Failure> {
+pub(crate) fn play(job: Job, show_progress: bool) -> Result<(Outcome, Duration), Failure> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         // The first asks to stop, the second does not wait for a sink that is stuck.
         signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&job.stop))?;

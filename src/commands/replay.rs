@@ -17,7 +17,7 @@ use std::process::ExitCode;
 /// Each file is a partition. All input is read; a tick closes only if a record was admitted to it or
 /// to a later one. Without --output nothing is written but the summary.
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// Recorded events: JSONL, also .gz and .zst; names and globs; - is standard input
     #[arg(long, short, required = true, num_args = 1.., value_name = "FILE")]
     input: Vec<String>,
@@ -58,7 +58,7 @@ fn speed(text: &str) -> Result<Speed, String> {
     factor.map(Some).ok_or_else(|| "write max, or a factor above 0 such as 1x or 60x".to_owned())
 }
 
-pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut settings = arguments.configured.settings()?;
     if let Some(workers) = arguments.workers {
         if workers == 0 {

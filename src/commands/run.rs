@@ -23,7 +23,7 @@ const DAY_SETTINGS: &str = include_str!("../../data/rts-gmlc-day.toml");
 /// Without a configuration it plays one stressed day of the RTS-GMLC system, with outages, and
 /// leaves what it wrote and the configuration that it ran with in a folder.
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// The configuration (TOML)
     config: Option<PathBuf>,
     /// The folder that the bundled run writes into
@@ -37,7 +37,7 @@ pub struct Arguments {
     set: Vec<String>,
 }
 
-pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let (mut settings, start) = match &arguments.config {
         Some(path) => (settings(Some(path), &arguments.set)?, Start::Resume),
         None => (bundled(arguments)?, Start::Anew),

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 /// All input is read; what is shown is as of the end of the last tick that ends at or before the
 /// time, or of the input's last tick if that is earlier.
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// Recorded events: JSONL, also .gz and .zst; names and globs; - is standard input
     #[arg(long, short, required = true, num_args = 1.., value_name = "FILE")]
     input: Vec<String>,
@@ -28,7 +28,7 @@ pub struct Arguments {
     json: bool,
 }
 
-pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let settings = arguments.configured.settings()?;
     let mut job = job(&settings, inputs(&arguments.input, Path::new(""), false, &settings)?);
     let rules = job.rules.clone();

@@ -20,7 +20,7 @@ use std::rc::Rc;
 /// Prints each breach; exits with 1 if there is any. The orders are the whole stream of one sink,
 /// without a types filter.
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// The recorded events that the decisions were made from
     #[arg(long, short, required = true, num_args = 1.., value_name = "FILE")]
     input: Vec<String>,
@@ -34,7 +34,7 @@ pub struct Arguments {
 /// The first failure of an input: an iterator of records can't return it.
 type Failed = Rc<RefCell<Option<anyhow::Error>>>;
 
-pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let settings = arguments.configured.settings()?;
     let sources = inputs(&arguments.input, Path::new(""), false, &settings)?;
     let record_bytes_max =

@@ -47,9 +47,11 @@ fn nothing_is_wrong_with_random_streams() {
     assert!(broken.is_empty(), "{} streams break rules:\n{}", broken.len(), broken.join("\n"));
 }
 
-/// The bundled day, its settings, and what is decided from it.
-fn day() -> &'static (Vec<Arc<Vec<u8>>>, Rules, Vec<u8>) {
-    static DAY: OnceLock<(Vec<Arc<Vec<u8>>>, Rules, Vec<u8>)> = OnceLock::new();
+/// The bundled day's partitions, its settings, and what is decided from it.
+type Day = (Vec<Arc<Vec<u8>>>, Rules, Vec<u8>);
+
+fn day() -> &'static Day {
+    static DAY: OnceLock<Day> = OnceLock::new();
     DAY.get_or_init(|| {
         let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
         let rules = Settings::read(&data.join("rts-gmlc-day.toml"), &[]).unwrap().rules();

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use std::{fs, thread};
+use std::{fmt, fs, thread};
 
 /// The program: the one that was built with the tests, or what `GRIDWEAVER_BINARY` names.
 pub(crate) fn binary() -> PathBuf {
@@ -15,11 +15,18 @@ pub(crate) fn binary() -> PathBuf {
 }
 
 /// What a run came to.
-#[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: String,
+}
+
+impl fmt::Debug for Ran {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stdout = String::from_utf8_lossy(&self.stdout[..self.stdout.len().min(2_000)]);
+        let (code, stderr) = (self.code, &self.stderr);
+        write!(formatter, "exit code {code:?}\nstdout: {stdout}\nstderr: {stderr}")
+    }
 }
 
 impl Ran {

@@ -3,7 +3,7 @@
 use super::{Failure, usage};
 use anyhow::anyhow;
 use gridweaver::connectors::Source;
-use gridweaver::connectors::file::{FileSource, Options, expand};
+use gridweaver::connectors::file::{FileSource, Options, expand, is_same_file};
 use gridweaver::engine::{Job, Limits, Outcome, Watch, run};
 use gridweaver::model::Time;
 use gridweaver::settings::{Settings, SettingsError};
@@ -57,6 +57,18 @@ pub(crate) fn inputs(
         sources.push(Box::new(FileSource::open(file, &options)?));
     }
     Ok(sources)
+}
+
+/// An output that is an input would destroy what is read.
+pub(crate) fn refuse_inputs(output: &Path, patterns: &[String], base: &Path) -> Result<(), Failure> {
+    let files = expand(patterns, base, true)?;
+    match files.iter().find(|file| is_same_file(&file.path, output)) {
+        Some(file) => {
+            let (output, input) = (output.display(), &file.name);
+            Err(usage(anyhow!("`{output}` is the input `{input}`: write elsewhere")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// A job with the settings' figures; outputs are to be added.

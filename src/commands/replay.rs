@@ -1,9 +1,9 @@
 //! `gridweaver replay`: recorded history through the same engine.
 
-use super::play::{Configured, inputs, job, play};
+use super::play::{Configured, inputs, job, play, refuse_inputs};
 use super::{Failure, instant, usage};
 use anyhow::anyhow;
-use gridweaver::connectors::file::{FileSink, STANDARD_STREAM, Start, is_same_file};
+use gridweaver::connectors::file::{FileSink, STANDARD_STREAM, Start};
 use gridweaver::engine::{Output, Pace};
 use gridweaver::latency;
 use gridweaver::model::Time;
@@ -71,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     job.open_from = arguments.until.map(|until| job.rules.tick_of(until));
     job.pace = arguments.speed.map(Pace::of);
     for output in arguments.output.iter().chain(&arguments.dead_letters) {
-        refuse_inputs(output, &arguments.input)?;
+        refuse_inputs(output, &arguments.input, Path::new(""))?;
     }
     if let Some(path) = &arguments.output {
         let sink = FileSink::open(&Output::name(0), path, Start::Anew)?.sink;
@@ -93,16 +93,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         io::stdout().write_all(summary(&outcome, elapsed, reached).as_bytes())?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// An output that is an input would destroy what is read.
-fn refuse_inputs(output: &Path, inputs: &[String]) -> Result<(), Failure> {
-    match inputs.iter().find(|input| is_same_file(Path::new(input), output)) {
-        Some(input) => {
-            Err(usage(anyhow!("`{}` is the input `{input}`: write elsewhere", output.display())))
-        }
-        None => Ok(()),
-    }
 }
 
 /// Where dead letters go: as named, else beside the output.

@@ -60,7 +60,11 @@ pub(crate) fn inputs(
 }
 
 /// An output that is an input would destroy what is read.
-pub(crate) fn refuse_inputs(output: &Path, patterns: &[String], base: &Path) -> Result<(), Failure> {
+pub(crate) fn refuse_inputs(
+    output: &Path,
+    patterns: &[String],
+    base: &Path,
+) -> Result<(), Failure> {
     let files = expand(patterns, base, true)?;
     match files.iter().find(|file| is_same_file(&file.path, output)) {
         Some(file) => {

@@ -11,6 +11,9 @@
 //! `GRIDWEAVER_LONG=1` stalls for 30 s before 5 million records; `GRIDWEAVER_BINARY` names another
 //! build of the program for it.
 
+#![allow(clippy::unwrap_used, reason = "a helper that can't go on fails its test")]
+#![allow(clippy::print_stdout, reason = "figures, for whoever asks for them with --nocapture")]
+
 #[path = "common/playing.rs"]
 mod playing;
 #[path = "common/program.rs"]

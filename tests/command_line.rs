@@ -7,6 +7,8 @@
 //! | `state…`, `verify…`, `import…` | what they print, and their exit codes |
 //! | `run…` | the bundled day; a configuration; going on after a crash |
 
+#![allow(clippy::unwrap_used, reason = "a helper that can't go on fails its test")]
+
 #[path = "common/hostile.rs"]
 mod hostile;
 #[path = "common/playing.rs"]

@@ -9,6 +9,8 @@
 //! | `long_lines…` | lines over the size limit are refused, in bounded memory however long they are |
 //! | `random_bytes…` | no bytes at all make the program fail |
 
+#![allow(clippy::unwrap_used, reason = "a helper that can't go on fails its test")]
+
 #[path = "common/hostile.rs"]
 mod hostile;
 #[path = "common/playing.rs"]

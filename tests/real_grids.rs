@@ -5,6 +5,9 @@
 //! tried with `GRIDWEAVER_MATPOWER=folder` (each `.m` and `.m.gz` in it; `GRIDWEAVER_TICKS=n` ticks
 //! of switching, 60 if it is not set), which prints sizes and times.
 
+#![allow(clippy::unwrap_used, reason = "a helper that can't go on fails its test")]
+#![allow(clippy::print_stdout, reason = "figures, for whoever asks for them with --nocapture")]
+
 #[path = "common/comparing.rs"]
 mod comparing;
 #[path = "common/playing.rs"]

@@ -168,7 +168,8 @@ impl Play {
 /// Runs a job that must come to its end: one that hangs fails its test instead of the whole run.
 fn finished(job: Job) -> Outcome {
     let (done, waiting) = mpsc::channel();
-    thread::spawn(move || done.send(run(job)));
+    // Nobody waits any more where it came too late.
+    thread::spawn(move || drop(done.send(run(job))));
     waiting.recv_timeout(HANGS_AFTER).expect("the engine comes to its end").unwrap()
 }
 

@@ -6,7 +6,7 @@
 //! | `a_stalled…` | reading stops, memory stays flat, then nothing is lost or reordered |
 //! | `reading_stops…` | at the budget and one tick, to the record |
 //! | `partitions…`, `an_empty…` | event time far apart neither blocks nor costs |
-//! | `a_signal…` | exit code 0, whole ticks, the open tick not decided, and it can go on from there |
+//! | `a_signal…` | exit code 0, whole ticks, the open tick not decided; it can go on from there |
 //!
 //! `GRIDWEAVER_LONG=1` stalls for 30 s before 5 million records; `GRIDWEAVER_BINARY` names another
 //! build of the program for it.
@@ -20,6 +20,8 @@ mod playing;
 mod program;
 #[path = "common/random.rs"]
 mod random;
+#[path = "common/record.rs"]
+mod record;
 
 use gridweaver::connectors::{Guarantee, Sink, SinkError};
 use gridweaver::engine::{Limits, Output, run};
@@ -42,12 +44,8 @@ const NODES: u64 = 40;
 fn telemetry(out: &mut impl Write, from_ms: i64, records: u64, gap_ms: i64, prefix: &str) {
     let mut random = Random::new(records);
     let mut line = |ms: i64, id: &str, type_name: &str, data: &str| {
-        let time = Time(ms);
-        writeln!(
-            out,
-            r#"{{"specversion":"1.0","id":"{id}","source":"{prefix}","type":"{type_name}","time":"{time}","data":{{{data}}}}}"#
-        )
-        .unwrap();
+        let rest = format!(r#""data":{{{data}}}"#);
+        writeln!(out, "{}", record::line(prefix, id, type_name, ms, &rest)).unwrap();
     };
     for node in 0..NODES {
         let (region, next) = (if node < NODES / 2 { "A" } else { "B" }, (node + 1) % NODES);
@@ -235,23 +233,18 @@ fn partitions_ten_minutes_apart_come_to_their_end() {
 fn an_empty_year_costs_nothing() {
     let folder = Folder::new();
     let year_ms = 365 * 86_400_000;
+    let whose = r#""bid":"b","participant":"v","program":"p""#;
     let window = r#""start":"2026-03-01T00:00:00Z","end":"2026-09-01T00:00:00Z""#;
     let lines = [
         (0, "grid.node", r#""node":"a","region":"A""#.to_owned()),
         (0, "dr.program", r#""program":"p","region":"A","capacity_mw":9"#.to_owned()),
-        (
-            0,
-            "dr.bid",
-            format!(
-                r#""bid":"b","participant":"v","program":"p","price":1,"min_mw":0,"max_mw":5,{window}"#
-            ),
-        ),
+        (0, "dr.bid", format!(r#"{whose},"price":1,"min_mw":0,"max_mw":5,{window}"#)),
         (1, "grid.telemetry", r#""node":"a","generation_mw":10,"load_mw":18"#.to_owned()),
         (year_ms, "grid.telemetry", r#""node":"a","generation_mw":10,"load_mw":9"#.to_owned()),
     ];
     let text = lines.iter().enumerate().map(|(id, (ms, type_name, data))| {
-        let time = Time(START_MS + ms);
-        format!(r#"{{"specversion":"1.0","id":"{id}","source":"s","type":"{type_name}","time":"{time}","data":{{{data}}}}}"#) + "\n"
+        let rest = format!(r#""data":{{{data}}}"#);
+        record::line("s", &id.to_string(), type_name, START_MS + ms, &rest) + "\n"
     });
     folder.write("in.jsonl", text.collect::<String>());
     let begun = Instant::now();

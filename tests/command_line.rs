@@ -17,6 +17,8 @@ mod playing;
 mod program;
 #[path = "common/random.rs"]
 mod random;
+#[path = "common/record.rs"]
+mod record;
 #[path = "common/streams.rs"]
 mod streams;
 #[path = "common/world.rs"]
@@ -37,17 +39,14 @@ fn folder() -> Folder {
         record(&number.to_string(), type_name, START_MS + 1_000 * second, data) + "\n"
     };
     let window = r#""start":"2026-03-01T00:00:00Z","end":"2026-03-01T04:00:00Z""#;
-    let bid = |max: u32| {
-        format!(
-            r#"{{"bid":"x","participant":"v","program":"p","price":20,"min_mw":0,"max_mw":{max},{window}}}"#
-        )
-    };
+    let whose = r#""bid":"x","participant":"v","program":"p""#;
+    let bid = format!(r#"{{{whose},"price":20,"min_mw":0,"max_mw":4,{window}}}"#);
     let mut text = [
         say(1, "grid.node", r#"{"node":"a","region":"A"}"#),
         say(1, "grid.node", r#"{"node":"b","region":"B"}"#),
         say(1, "grid.line", r#"{"line":"l","from":"a","to":"b","capacity_mw":20,"loss":0.02}"#),
         say(1, "dr.program", r#"{"program":"p","region":"A","capacity_mw":7}"#),
-        say(1, "dr.bid", &bid(4)),
+        say(1, "dr.bid", &bid),
         say(2, "grid.telemetry", r#"{"node":"b","generation_mw":80,"load_mw":45}"#),
     ]
     .concat();

@@ -20,6 +20,8 @@ mod hostile;
 mod playing;
 #[path = "common/random.rs"]
 mod random;
+#[path = "common/record.rs"]
+mod record;
 #[path = "common/streams.rs"]
 mod streams;
 #[path = "common/world.rs"]

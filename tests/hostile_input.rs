@@ -3,10 +3,10 @@
 //!
 //! | test | promise |
 //! | --- | --- |
-//! | `each_bad_line…` | every kind of bad line gets the contract's reason, at its byte offset, whole |
+//! | `each_bad_line…` | every kind of bad line gets the contract's reason, at its offset, whole |
 //! | `the_rest…` | the decisions are byte for byte those of the stream without them |
-//! | `every_record_read…` | read = applied + duplicates + bad quality + control + dead letters + open |
-//! | `long_lines…` | lines over the size limit are refused, in bounded memory however long they are |
+//! | `every_record_read…` | every record read has one outcome: the counters add up |
+//! | `long_lines…` | lines over the size limit are refused in bounded memory, however long |
 //! | `random_bytes…` | no bytes at all make the program fail |
 
 #![allow(clippy::unwrap_used, reason = "a helper that can't go on fails its test")]
@@ -19,6 +19,8 @@ mod playing;
 mod program;
 #[path = "common/random.rs"]
 mod random;
+#[path = "common/record.rs"]
+mod record;
 #[path = "common/streams.rs"]
 mod streams;
 #[path = "common/world.rs"]

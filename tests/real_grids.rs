@@ -14,6 +14,8 @@ mod comparing;
 mod playing;
 #[path = "common/random.rs"]
 mod random;
+#[path = "common/record.rs"]
+mod record;
 
 use comparing::States;
 use gridweaver::import::{Format, Request, records};
@@ -102,10 +104,8 @@ fn switched(path: &Path, ticks: i64, random: &mut Random) -> Switched {
     let mut count = imported.len();
     let mut say = |ms: i64, type_name: &str, data: &str| {
         count += 1;
-        let time = Time(ms);
-        let line = format!(
-            r#"{{"specversion":"1.0","id":"{count}","source":"switching","type":"{type_name}","time":"{time}","data":{{{data}}}}}"#
-        );
+        let rest = format!(r#""data":{{{data}}}"#);
+        let line = record::line("switching", &count.to_string(), type_name, ms, &rest);
         text.extend_from_slice(line.as_bytes());
         text.push(b'\n');
     };
@@ -115,10 +115,10 @@ fn switched(path: &Path, ticks: i64, random: &mut Random) -> Switched {
         say(start_ms, "dr.program", &data);
         for bid in 0..4 {
             let (price, max) = (random.between(20, 300), random.between(1, 25));
-            let data = format!(
-                r#""bid":"b{region}-{bid}","participant":"v{bid}","program":"p{region}","price":{price},"min_mw":0,"max_mw":{max},{window}"#
-            );
-            say(start_ms, "dr.bid", &data);
+            let whose =
+                format!(r#""bid":"b{region}-{bid}","participant":"v{bid}","program":"p{region}""#);
+            let offer = format!(r#""price":{price},"min_mw":0,"max_mw":{max}"#);
+            say(start_ms, "dr.bid", &format!("{whose},{offer},{window}"));
         }
     }
     let mw = |power: Watts| decimal::text(power.0.into(), 6);
@@ -132,12 +132,10 @@ fn switched(path: &Path, ticks: i64, random: &mut Random) -> Switched {
         for _ in 0..random.below(1 + meters.len() / 10) {
             let meter = random.pick(&meters);
             let load = Watts(meter.load.0 * random.between(80, 125) / 100);
-            let (node, generation) = (&meter.node, mw(meter.generation));
+            let (node, generation, load) = (&meter.node, mw(meter.generation), mw(load));
             let available = mw(meter.available.unwrap_or(meter.generation));
-            let data = format!(
-                r#""node":"{node}","generation_mw":{generation},"load_mw":{},"available_mw":{available}"#,
-                mw(load)
-            );
+            let data = format!(r#""node":"{node}","generation_mw":{generation},"load_mw":{load}"#);
+            let data = format!(r#"{data},"available_mw":{available}"#);
             say(ms + 1_000, "grid.telemetry", &data);
         }
     }
@@ -210,8 +208,10 @@ fn a_made_up_case_of_300_buses_holds() {
 }
 
 #[test]
+#[ignore = "needs real cases: GRIDWEAVER_MATPOWER=folder cargo test --test real_grids -- --ignored"]
 fn real_cases_hold() {
-    let Some(folder) = std::env::var_os("GRIDWEAVER_MATPOWER") else { return };
+    let folder = std::env::var_os("GRIDWEAVER_MATPOWER");
+    let folder = folder.expect("GRIDWEAVER_MATPOWER names a folder of MATPOWER cases");
     let ticks = std::env::var("GRIDWEAVER_TICKS").map_or(60, |ticks| ticks.parse().unwrap());
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let is_case = |path: &PathBuf| {

@@ -3,7 +3,7 @@
 //! | family | promise |
 //! | --- | --- |
 //! | `nothing_is_wrong…` | random streams and the bundled day are decided without a breach |
-//! | `forged…` | one thing changed in right orders, and all counts and digests made right, is told |
+//! | `forged…` | one thing changed in right orders, counts and digests made right again, is told |
 //!
 //! `GRIDWEAVER_SEEDS=n` tries the first `n` seeds, `GRIDWEAVER_SEED=n` that one alone.
 
@@ -17,6 +17,8 @@ mod hostile;
 mod playing;
 #[path = "common/random.rs"]
 mod random;
+#[path = "common/record.rs"]
+mod record;
 #[path = "common/streams.rs"]
 mod streams;
 #[path = "common/world.rs"]

@@ -70,9 +70,9 @@ pub(crate) fn differences(expected: &str, found: &str) -> Vec<String> {
     differences
 }
 
-/// A state as one row a figure; the order of rows is a row of its own. Left out are reasons for which
-/// there is no dead letter, and of what is unresolved that which the contract leaves open: bids that
-/// have ended, and what exactly a record waits for where that is more than one thing.
+/// A state as one row a figure; the order of rows is a row of its own. Left out are reasons for
+/// which there is no dead letter, and of what is unresolved that which the contract leaves open:
+/// bids that have ended, and what exactly a record waits for where that is more than one thing.
 fn flat(state: &str) -> BTreeMap<String, Value> {
     let mut state: Map<String, Value> = serde_json::from_str(state).unwrap();
     let mut rows = BTreeMap::new();

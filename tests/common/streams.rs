@@ -7,6 +7,7 @@
 
 use crate::playing::{Play, decisions};
 use crate::random::Random;
+use crate::record::line;
 use crate::world::World;
 use gridweaver::model::decision::Event;
 use gridweaver::model::rules::{Late, Stale};
@@ -192,10 +193,10 @@ fn answers(random: &mut Random, id: &str, order: &Text, time: Time, amount: Watt
     let mut at = time.0;
     let mut say = |random: &mut Random, at: i64, status: &str, mw: &str| {
         let number = lines.len();
-        let time = Time(at);
-        let text = format!(
-            r#"{{"specversion":"1.0","id":"answer-{id}-{number}","source":"participants","type":"dispatch.response","time":"{time}","sequence":{number},"data":{{"order":"{order}","status":"{status}"{mw}}}}}"#
-        );
+        let data = format!(r#"{{"order":"{order}","status":"{status}"{mw}}}"#);
+        let rest = format!(r#""sequence":{number},"data":{data}"#);
+        let id = format!("answer-{id}-{number}");
+        let text = line("participants", &id, "dispatch.response", at, &rest);
         let arrives_ms = at + random.between(0, DELAY_MS_MAX);
         lines.push(Line {
             arrives_ms,

@@ -7,6 +7,7 @@
 
 use crate::hostile;
 use crate::random::Random;
+use crate::record::line;
 use crate::streams::{DELAY_MS_MAX, Line, Manner};
 use gridweaver::model::{Time, decimal};
 use std::collections::BTreeMap;
@@ -235,14 +236,11 @@ impl World {
             if random.chance(50) { 10 * random.between(3, 9) } else { random.between(-20, 500) };
         let start = self.now_ms - random.between(-20_000, 60_000);
         let end = start.max(self.now_ms) + random.between(1, 240_000);
-        let mut data = format!(
-            r#""bid":"b{bid:02}","participant":"v{}","program":"p{program}","price":{price},"min_mw":{},"max_mw":{},"start":"{}","end":"{}""#,
-            bid % 6,
-            mw(min),
-            mw(max),
-            Time(start),
-            Time(end)
-        );
+        let whose =
+            format!(r#""bid":"b{bid:02}","participant":"v{}","program":"p{program}""#, bid % 6);
+        let window = format!(r#""start":"{}","end":"{}""#, Time(start), Time(end));
+        let (min, max) = (mw(min), mw(max));
+        let mut data = format!(r#"{whose},"price":{price},"min_mw":{min},"max_mw":{max},{window}"#);
         if random.chance(40) {
             let node = if random.chance(90) { program % 4 * 5 } else { 13 } + random.below(5);
             data += &format!(r#","node":"n{node:02}""#);
@@ -312,11 +310,10 @@ impl World {
     /// A promise that nothing older comes; what is on its way within the lateness comes before it.
     fn watermark(&mut self) {
         let sequence = self.count("scada/west");
-        let (id, time) = (format!("w{}", self.lines.len()), Time(self.now_ms));
+        let id = format!("w{}", self.lines.len());
         let data = *self.random.pick(&["", r#","data":null"#, r#","data":{"any":1}"#]);
-        let text = format!(
-            r#"{{"specversion":"1.0","id":"{id}","source":"scada/west","type":"source.watermark","time":"{time}","sequence":{sequence}{data}}}"#
-        );
+        let rest = format!(r#""sequence":{sequence}{data}"#);
+        let text = line("scada/west", &id, "source.watermark", self.now_ms, &rest);
         self.lines.push(Line {
             arrives_ms: self.now_ms + DELAY_MS_MAX + 1,
             time_ms: Some(self.now_ms),
@@ -346,7 +343,7 @@ impl World {
     }
 
     fn hostile(&mut self) {
-        let text = hostile::line(&mut self.random, self.now_ms);
+        let text = hostile::any(&mut self.random, self.now_ms);
         self.lines.push(Line { arrives_ms: self.now_ms, time_ms: None, is_watermark: false, text });
     }
 
@@ -378,15 +375,13 @@ impl World {
 
     fn send(&mut self, said: &Said) {
         let Said { source, id, sequence, type_name, time_ms, data } = said;
-        let time = Time(*time_ms);
         let sequence = match self.random.below(12) {
             0 if *sequence == 0 => String::new(),
-            1 => format!(r#","sequence":"{sequence}""#),
-            _ => format!(r#","sequence":{sequence}"#),
+            1 => format!(r#""sequence":"{sequence}","#),
+            _ => format!(r#""sequence":{sequence},"#),
         };
-        let text = format!(
-            r#"{{"specversion":"1.0","id":"{id}","source":"{source}","type":"{type_name}","time":"{time}"{sequence},"data":{{{data}}}}}"#
-        );
+        let rest = format!(r#"{sequence}"data":{{{data}}}"#);
+        let text = line(source, id, type_name, *time_ms, &rest);
         let delay_ms = if self.manner == Manner::Unpunctual && self.random.chance(6) {
             self.random.between(2_000, 60_000)
         } else {

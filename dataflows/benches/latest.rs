@@ -6,6 +6,7 @@ mod shared;
 use criterion::{BenchmarkId, Criterion};
 use gridweaver_dataflows::by_tick::View;
 use gridweaver_dataflows::latest::Latest;
+use gridweaver_model::Rules;
 use shared::feed::{Feed, batches};
 use shared::measure::{measure, run};
 
@@ -23,7 +24,7 @@ fn latest(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("latest");
     for nodes in NODES {
         let mut feed = Feed::new(nodes, REGIONS, SEED);
-        let mut view = Latest::default();
+        let mut view = Latest::new(&Rules::default());
         let all = (0..nodes).map(|node| feed.reading(node)).collect();
         view.close(feed.tick(), batches(all), Vec::new(), &mut Vec::new());
         let prepare = || (feed.next_tick(), batches(feed.readings(ROWS)));

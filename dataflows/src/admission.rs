@@ -28,6 +28,8 @@ pub enum Admission {
     Control,
     /// It is late, and the late policy refuses it.
     Refused {
+        /// The tick that it would have entered.
+        tick: Tick,
         /// How late, in milliseconds.
         late_ms: i64,
     },
@@ -49,7 +51,7 @@ impl Partition {
         }
         let late_ms = rules.start_of(tick).0 - time.0;
         if rules.late == Late::DeadLetter && !record.data.is_fact() {
-            return Admission::Refused { late_ms };
+            return Admission::Refused { tick, late_ms };
         }
         let very_late = late_ms > rules.retention.0 && !record.data.is_fact();
         Admission::Admitted { tick, very_late }
@@ -101,7 +103,7 @@ mod tests {
         partition.admit(&record(20_000, Data::Watermark), &rules);
         assert_eq!(
             partition.admit(&record(9_000, reserve()), &rules),
-            Admission::Refused { late_ms: 11_000 }
+            Admission::Refused { tick: 4, late_ms: 11_000 }
         );
     }
 

@@ -5,14 +5,15 @@
 
 use crate::by_tick::{Batches, View};
 use crate::change::{Change, Reading};
+use crate::refused::refused;
 use crate::row::Row;
 use gridweaver_model::record::{Telemetry, Version};
-use gridweaver_model::{Data, Lookup, Text, Tick};
+use gridweaver_model::{Data, Lookup, Rules, Text, Tick};
 
 /// The state of `latest` on one worker: the nodes whose names hash there. Telemetry is never
 /// removed, so no key is ever forgotten.
-#[derive(Default)]
 pub struct Latest {
+    rules: Rules,
     numbers: Lookup<Text, u32>,
     nodes: Vec<Node>,
     touched: Vec<u32>,
@@ -28,6 +29,23 @@ struct Node {
 }
 
 impl Latest {
+    /// No node was heard of.
+    #[must_use]
+    pub fn new(rules: &Rules) -> Self {
+        let rules = rules.clone();
+        Self { rules, numbers: Lookup::default(), nodes: Vec::new(), touched: Vec::new() }
+    }
+
+    /// Takes a reading later than `retention`, of a node that is held.
+    fn fold_very_late(&mut self, tick: Tick, row: Row) -> Option<Change> {
+        let Data::Telemetry(telemetry) = row.record.data else { return None };
+        if self.numbers.contains_key(&telemetry.node) {
+            self.fold(tick, row.record.envelope.version, telemetry);
+            return None;
+        }
+        refused(row.origin, &telemetry.node, &self.rules)
+    }
+
     fn fold(&mut self, tick: Tick, version: Version, telemetry: Telemetry) {
         let reading = Reading {
             time: version.time,
@@ -67,10 +85,16 @@ impl View for Latest {
         _: Batches<Change>,
         out: &mut Vec<Change>,
     ) -> Option<Tick> {
+        let mut very_late = Vec::new();
         for row in rows.into_iter().flatten() {
-            if let Data::Telemetry(telemetry) = row.record.data {
+            if row.origin.is_some() {
+                very_late.push(row);
+            } else if let Data::Telemetry(telemetry) = row.record.data {
                 self.fold(tick, row.record.envelope.version, telemetry);
             }
+        }
+        for row in very_late {
+            out.extend(self.fold_very_late(tick, row));
         }
         out.reserve(self.touched.len());
         for number in self.touched.drain(..) {

@@ -77,7 +77,7 @@ pub fn pipeline<'scope>(
     let islands = operator("islands", Islands::new(rules), to_first(grid), nothing());
     let regions = operator("regions", Regions::new(rules), to_first(regions), nothing());
     let programs = operator("programs", Programs::new(rules), to_first(programs), nothing());
-    let latest = operator("latest", Latest::default(), by_key(telemetry, row_key), nothing());
+    let latest = operator("latest", Latest::new(rules), by_key(telemetry, row_key), nothing());
     let latest = to_first(latest);
 
     let totals = Rc::new(RefCell::new(Totals::new(rules)));
@@ -123,6 +123,7 @@ pub fn pipeline<'scope>(
         only(&regions, concerns_closing),
         only(&programs, concerns_closing),
         only(&bids, concerns_closing),
+        only(&latest, concerns_closing),
         violations,
     ]);
     let outcomes = to_first(outcomes);

@@ -48,7 +48,7 @@ use crate::by_tick::{Batches, View};
 use crate::change::Change;
 use crate::row::Row;
 use gridweaver_model::decision::{BidState, BidStatus, EndReason, Event};
-use gridweaver_model::{Data, Decision, Rules, Text, Tick, Time, Watts};
+use gridweaver_model::{Data, Decision, Millis, Rules, Text, Tick, Time, Watts};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -161,10 +161,19 @@ impl Planner {
             self.grid.touch_area(&area);
             self.standing.move_plan(&plan, area);
         }
+        let renamed = |area: &Text| heir(area).unwrap_or_else(|| area.clone());
+        self.blocked_hops = std::mem::take(&mut self.blocked_hops)
+            .into_iter()
+            .map(|((from, to), until)| ((renamed(&from), renamed(&to)), until))
+            .collect();
+        self.blocked_curtailments = std::mem::take(&mut self.blocked_curtailments)
+            .into_iter()
+            .map(|(area, until)| (renamed(&area), until))
+            .collect();
         for order in self.standing.orders.values_mut() {
             if let Instruction::Transfer { path, .. } = &mut order.instruction {
                 for area in path {
-                    *area = heir(area).unwrap_or_else(|| area.clone());
+                    *area = renamed(area);
                 }
             }
         }
@@ -182,8 +191,7 @@ impl Planner {
         for name in homeless {
             let orders: Vec<Text> = self.standing.plans[&name].orders.iter().cloned().collect();
             for order in orders {
-                let reason = self.ending.get(&order).copied().unwrap_or(EndReason::Removed);
-                self.cancel(&order, reason, self.tick_end);
+                self.cancel_as(&order, EndReason::Removed, self.tick_end);
             }
             self.standing.reported.remove(&name);
             self.standing.remove_plan(&name);
@@ -315,12 +323,15 @@ impl Planner {
             let held = plan.under_since.and_then(|_| self.held_until(plan));
             [hold, look, held]
         });
+        let next_tick =
+            (!self.ending.is_empty() || self.relief_is_over()).then(|| self.tick_end + Millis(1));
         let blocks = self.blocked_hops.values().chain(self.blocked_curtailments.values());
         plans
             .flatten()
             .chain(blocks.copied())
             .chain(self.offers.next_return())
             .chain(timeout)
+            .chain(next_tick)
             .filter(|due| *due > self.tick_end)
             .min()
             .map(|due| self.rules.first_ending_at_or_after(due))
@@ -349,7 +360,6 @@ impl View for Planner {
         out: &mut Vec<Change>,
     ) -> Option<Tick> {
         self.tick_end = self.rules.end_of(tick);
-        self.ending.clear();
         self.take(changes);
         self.lapse();
         let answers = rows.into_iter().flatten().filter_map(|row| match row.record.data {
@@ -385,6 +395,8 @@ impl View for Planner {
             self.reconsider(island);
         }
         self.extend_orders(&touched);
+        // A final answer that came before its order ends it in the tick after the order's.
+        self.ending.retain(|order, _| self.standing.orders.contains_key(order));
         self.tell_statuses();
         out.extend(self.told.drain(..).map(|decision| Change::Decision(Box::new(decision))));
         self.wake(timeout)

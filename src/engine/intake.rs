@@ -163,8 +163,9 @@ impl Intake {
                 reading.control += 1;
                 None
             }
-            Admission::Refused { late_ms } => {
-                reading.late += 1;
+            Admission::Refused { tick, late_ms } => {
+                let closes = self.shared.open_from.is_none_or(|open| tick < open);
+                reading.late += u64::from(closes);
                 let detail = format!("late by {late_ms} ms, and `late = \"dead_letter\"`");
                 self.refuse(Reason::Late, detail, offset, line, reading, sorted);
                 None

@@ -17,6 +17,14 @@ pub(super) struct Pardons {
 }
 
 impl Pardons {
+    /// Areas are renamed.
+    pub(super) fn follow(&mut self, heirs: &BTreeMap<Text, Text>) {
+        self.until = std::mem::take(&mut self.until)
+            .into_iter()
+            .map(|(area, until)| (heirs.get(&area).cloned().unwrap_or(area), until))
+            .collect();
+    }
+
     /// Notes what failed in a tick.
     pub(super) fn note(&mut self, scene: &Scene<'_>) {
         self.until.retain(|_, until| scene.end <= *until);
@@ -27,7 +35,11 @@ impl Pardons {
             let failed = reasons.copied().any(is_failure);
             if failed && !matches!(standing.order.kind, Kind::DemandResponse { .. }) {
                 let until = scene.end + scene.rules.dispatch.release_hold + scene.rules.tick;
-                self.until.insert(standing.area.clone(), until);
+                let mut areas = vec![&standing.area];
+                if let Kind::Transfer { path, .. } = &standing.order.kind {
+                    areas.extend(path);
+                }
+                self.until.extend(areas.into_iter().map(|area| (area.clone(), until)));
             }
         }
         let islands = self.until.keys().filter_map(|area| scene.island_of(area));

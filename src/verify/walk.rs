@@ -9,11 +9,11 @@ use super::routes::{Joins, Routes, joins, route};
 use super::scene::Scene;
 use super::stream::{Recorded, RecordedTick, Stream};
 use super::{activations, cascade, ends, plans, standing, statuses, topology, transfers};
-use gridweaver_dataflows::twins::book::{Book, Kind, Standing};
+use gridweaver_dataflows::twins::book::{Book, Kind, Standing, heirs};
 use gridweaver_dataflows::twins::history::{Reads, Row};
 use gridweaver_dataflows::twins::interfaces::{Interfaces, interfaces};
 use gridweaver_dataflows::twins::replay::Walk;
-use gridweaver_dataflows::twins::replies::Reading;
+use gridweaver_dataflows::twins::replies::Shed;
 use gridweaver_dataflows::twins::shape::Shape;
 use gridweaver_dataflows::twins::totals::{Totals, totals};
 use gridweaver_model::decision::{Decision, EndReason, Event};
@@ -174,7 +174,9 @@ impl<'a> Checker<'a> {
         let shape = Shape::of(&self.walk.collections, &self.rules);
         self.interfaces = interfaces(&self.walk.collections, &shape);
         self.joins = joins(&shape);
-        self.book.follow(&self.shape, &shape);
+        let heirs = heirs(&self.shape, &shape);
+        self.book.follow(&heirs);
+        self.pardons.follow(&heirs);
         Some(std::mem::replace(&mut self.shape, shape))
     }
 
@@ -199,12 +201,11 @@ impl<'a> Checker<'a> {
         }
         let mut readings: BTreeMap<Text, Vec<Totals>> =
             metered.keys().map(|area| (area.clone(), vec![])).collect();
-        for (all, reading) in [false, true]
-            .into_iter()
-            .flat_map(|all| Reading::all().map(move |reading| (all, reading)))
+        for (all, shed) in
+            [false, true].into_iter().flat_map(|all| Shed::READINGS.map(|shed| (all, shed)))
         {
             let counts = |it: &Standing| all || !had_to_end.contains(&it.order.id);
-            let relief = self.book.relief(collections, &self.shape, end, rules, reading, counts);
+            let relief = self.book.relief(collections, &self.shape, end, rules, shed, counts);
             for (area, found) in &mut readings {
                 let relief = relief.get(area).copied().unwrap_or_default();
                 let totals = metered[area].with_relief(relief, rules);
@@ -222,22 +223,14 @@ impl<'a> Checker<'a> {
         }
         let decisions: Vec<Decision> =
             records.iter().map(|recorded| recorded.decision.clone()).collect();
-        for wrong in self.book.project(end, &decisions) {
+        for wrong in self.book.project(end, &decisions, &self.walk.collections) {
             self.breaches.tell(end, None, "an order ends once and is written once", wrong);
         }
         for decision in &decisions {
-            match &decision.event {
-                Event::TransferOrdered(ordered) => {
-                    if let Ok(route) = route(&ordered.path, &ordered.lines, &self.shape) {
-                        self.routes.insert(ordered.order.clone(), route);
-                    }
-                }
-                Event::OrderCancelled(cancelled) if cancelled.reason == EndReason::NoResponse => {
-                    let ended = self.book.ended.get(&cancelled.order);
-                    let bid = ended.and_then(|ended| ended.bid.clone());
-                    self.book.put_out(bid.as_ref(), &self.walk.collections);
-                }
-                _ => {}
+            if let Event::TransferOrdered(ordered) = &decision.event
+                && let Ok(route) = route(&ordered.path, &ordered.lines, &self.shape)
+            {
+                self.routes.insert(ordered.order.clone(), route);
             }
         }
         let standing = &self.book.standing;

@@ -95,7 +95,7 @@ impl Upstream {
             islands: Driven::new("islands", Islands::new(rules)),
             regions: Driven::new("regions", Regions::new(rules)),
             programs: Driven::new("programs", Programs::new(rules)),
-            latest: Driven::new("latest", Latest::default()),
+            latest: Driven::new("latest", Latest::new(rules)),
             totals: Driven::new("totals", Totals::new(rules)),
             interfaces: Driven::new("interfaces", Interfaces::default()),
             bids: Driven::new("bids", Bids::new(rules)),

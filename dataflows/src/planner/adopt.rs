@@ -26,6 +26,8 @@ pub(super) struct Step<'a> {
     pub(super) superseded: Vec<Text>,
     /// The orders that stay as they are.
     kept: BTreeSet<Text>,
+    /// What a final answer ended: nothing new supersedes it.
+    answered: Vec<Text>,
     /// What stands and does not stay: by what a new order would have to be about.
     replaced: BTreeMap<Subject, Vec<(Text, Order)>>,
 }
@@ -106,11 +108,16 @@ impl Planner {
             plan,
             superseded,
             kept: BTreeSet::new(),
+            answered: Vec::new(),
             replaced: BTreeMap::new(),
         };
         // Where plans met, two of their orders may be about the same: one of them can stay.
         let mut kept = BTreeSet::new();
         for (name, order) in self.standing.orders_of(&draft.area) {
+            if self.ending.get(name).is_some_and(is_answered) {
+                step.answered.push(name.clone());
+                continue;
+            }
             let subject = Subject::of(order);
             let stays = !self.ending.contains_key(name) && self.is_drafted(order, name, draft);
             if stays && kept.insert(subject.clone()) {
@@ -153,6 +160,7 @@ impl Planner {
             + usize::from(self.curtailed(draft).is_some());
         let plan = &self.standing.plans[name];
         step.replaced.is_empty()
+            && step.answered.is_empty()
             && step.kept.len() == orders
             && plan.shortfall == draft.shortfall()
             && plan.demand_response == draft.demand_response()
@@ -203,12 +211,14 @@ impl Planner {
             }
         }
         self.standing.insert_plan(step.plan.clone(), plan);
+        for name in std::mem::take(&mut step.answered) {
+            self.cancel_as(&name, EndReason::Released, tick_end);
+        }
         self.activate(&mut step, tick_end);
         self.transfer(&mut step, used, tick_end);
         self.curtail(&mut step, tick_end);
         for (name, _) in std::mem::take(&mut step.replaced).into_values().flatten() {
-            let reason = self.ending.get(&name).copied().unwrap_or(EndReason::Released);
-            self.cancel(&name, reason, tick_end);
+            self.cancel_as(&name, EndReason::Released, tick_end);
         }
         self.tell_unmet(&step);
         for name in &step.superseded {
@@ -316,18 +326,14 @@ impl Planner {
             amount,
             since: tick_end,
             acknowledged: false,
-            started: None,
-            relief: Watts::ZERO,
-            answered: None,
+            started: Vec::new(),
         };
         if let Some((old_name, old)) = replaced {
             order.acknowledged = old.acknowledged;
-            order.answered = old.answered;
-            order.relief = old.relief.min(amount);
-            order.started = old.started.map(|mut started| {
+            order.started = old.started;
+            for started in &mut order.started {
                 started.amount = started.amount.min(amount);
-                started
-            });
+            }
             let forgotten_at = tick_end + self.rules.retention;
             self.standing.end_order(&old_name, Some(name.clone()), forgotten_at);
             if self.answering.remove(&old_name) {
@@ -416,8 +422,14 @@ impl Planner {
         self.stand(&order, &step.plan, Instruction::Curtailment, amount, replaced, tick_end);
     }
 
+    /// Ends an order without a successor, for the reason that it must end for, else for `reason`.
+    pub(super) fn cancel_as(&mut self, name: &Text, reason: EndReason, tick_end: Time) {
+        let reason = self.ending.get(name).copied().unwrap_or(reason);
+        self.cancel(name, reason, tick_end);
+    }
+
     /// Ends an order without a successor.
-    pub(super) fn cancel(&mut self, name: &Text, reason: EndReason, tick_end: Time) {
+    fn cancel(&mut self, name: &Text, reason: EndReason, tick_end: Time) {
         let forgotten_at = tick_end + self.rules.retention;
         let Some(order) = self.standing.end_order(name, None, forgotten_at) else { return };
         let area = self.standing.plans.get(&order.plan).map(|plan| plan.area.clone());
@@ -447,9 +459,9 @@ impl Planner {
         for plan in plans {
             let orders: Vec<Text> = self.standing.plans[&plan].orders.iter().cloned().collect();
             for name in orders {
-                let forced = self.ending.get(&name).copied();
-                if forced.is_some() || !self.standing.orders[&name].is_held(tick_end) {
-                    self.cancel(&name, forced.unwrap_or(EndReason::Released), tick_end);
+                let forced = self.ending.contains_key(&name);
+                if forced || !self.standing.orders[&name].is_held(tick_end) {
+                    self.cancel_as(&name, EndReason::Released, tick_end);
                 }
             }
             self.tell_unmet_over(&plan);
@@ -467,6 +479,12 @@ pub(super) struct Activation<'a> {
     pub(super) area: &'a Text,
     pub(super) need: Watts,
     pub(super) program_left: Watts,
+}
+
+/// Whether an order ends by what its participant answered, or did not.
+fn is_answered(reason: &EndReason) -> bool {
+    use EndReason::{Completed, Failed, NoResponse, OptedOut};
+    matches!(reason, Completed | Failed | NoResponse | OptedOut)
 }
 
 fn note_used(used: &mut Used, order: &Order) {

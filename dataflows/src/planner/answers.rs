@@ -29,19 +29,10 @@ impl Planner {
     }
 
     fn take_answer(&mut self, version: Version, response: Response) {
-        let name = self.standing_name(&response.order);
-        let superseded = name != response.order;
-        if superseded && matches!(response.status, Answer::Received | Answer::Completed) {
-            // To an ended order nothing matters but that it started, or failed for good.
-            return;
-        }
-        if self.standing.orders.contains_key(&name) {
-            self.answer_standing(&name, version, &response, superseded);
-        } else if let Some(ended) = self.standing.ended.get(&name) {
-            let final_word = matches!(response.status, Answer::Failed | Answer::OptedOut);
-            if let (true, Some(bid)) = (final_word, ended.bid.clone()) {
-                self.put_out(&bid);
-            }
+        if self.standing.orders.contains_key(&response.order) {
+            self.answer_standing(version, &response);
+        } else if self.standing.ended.contains_key(&response.order) {
+            self.answer_ended(version, &response);
         } else {
             let forgotten_at = version.time + self.rules.retention;
             let waiting = Waiting { version, response };
@@ -50,8 +41,34 @@ impl Planner {
         }
     }
 
-    /// The order that stands in the place of one that was superseded.
-    fn standing_name(&self, order: &Text) -> Text {
+    /// To an ended order nothing matters but that it started, which counts for the order in its
+    /// place, or that it failed for good.
+    fn answer_ended(&mut self, version: Version, response: &Response) {
+        let heir = self.heir_of(&response.order);
+        let Some(ended) = self.standing.ended.get(&response.order).cloned() else { return };
+        match response.status {
+            Answer::Received | Answer::Completed => {}
+            Answer::Started => {
+                let Some(order) = self.standing.orders.get_mut(&heir) else { return };
+                let amount = response.confirmed.unwrap_or(ended.amount).min(order.amount);
+                let from = version.time.max(ended.since);
+                order.start(Started { version, from, amount, shown: false });
+                self.watch(&heir);
+            }
+            Answer::Failed | Answer::OptedOut => {
+                let reason = failure(response.status);
+                if let Some(bid) = &ended.bid {
+                    self.put_out(bid, reason);
+                }
+                if self.standing.orders.contains_key(&heir) {
+                    self.fail(&heir, reason);
+                }
+            }
+        }
+    }
+
+    /// The order that stands in the place of one that was superseded, if any does.
+    fn heir_of(&self, order: &Text) -> Text {
         let mut name = order.clone();
         while let Some(next) = self.standing.ended.get(&name).and_then(|e| e.successor.clone()) {
             name = next;
@@ -64,7 +81,7 @@ impl Planner {
         let mut answers = self.early.remove(order).unwrap_or_default();
         answers.sort_unstable_by(|a, b| a.version.cmp(&b.version));
         for waiting in answers {
-            self.answer_standing(order, waiting.version, &waiting.response, false);
+            self.answer_standing(waiting.version, &waiting.response);
         }
     }
 
@@ -84,42 +101,30 @@ impl Planner {
         }
     }
 
-    fn answer_standing(
-        &mut self,
-        name: &Text,
-        version: Version,
-        response: &Response,
-        for_predecessor: bool,
-    ) {
+    fn answer_standing(&mut self, version: Version, response: &Response) {
+        let name = &response.order;
         let Some(order) = self.standing.orders.get_mut(name) else { return };
-        let area = self.standing.plans.get(&order.plan).map(|plan| plan.area.clone());
-        match response.status {
-            Answer::Failed | Answer::OptedOut if for_predecessor => {
-                // Final whatever became of the order: the bid is out, and so is what stands on it.
-            }
-            _ if order.answered.as_ref().is_some_and(|newest| *newest > version) => return,
-            _ => {}
-        }
         match response.status {
             Answer::Received => order.acknowledged = true,
             Answer::Started => {
-                order.acknowledged = true;
                 let amount = response.confirmed.unwrap_or(order.amount);
-                let amount = if for_predecessor { amount.min(order.amount) } else { amount };
                 let from = version.time.max(order.since);
-                order.started = Some(Started { from, amount });
-                self.answering.insert(name.clone());
+                order.start(Started { version, from, amount, shown: false });
+                self.watch(name);
             }
             Answer::Completed => {
-                self.ending.insert(name.clone(), EndReason::Completed);
+                self.ending.entry(name.clone()).or_insert(EndReason::Completed);
             }
-            Answer::Failed => self.fail(name, EndReason::Failed),
-            Answer::OptedOut => self.fail(name, EndReason::OptedOut),
+            Answer::Failed | Answer::OptedOut => self.fail(name, failure(response.status)),
         }
-        if let Some(order) = self.standing.orders.get_mut(name) {
-            order.answered = order.answered.take().max(Some(version));
-        }
-        if let Some(area) = area {
+    }
+
+    /// Watches the meters of an order that started.
+    fn watch(&mut self, name: &Text) {
+        self.answering.insert(name.clone());
+        let plan = self.standing.orders.get(name).map(|order| &order.plan);
+        let area = plan.and_then(|plan| self.standing.plans.get(plan)).map(|plan| &plan.area);
+        if let Some(area) = area.cloned() {
             self.grid.touch_area(&area);
         }
     }
@@ -127,11 +132,11 @@ impl Planner {
     /// An order that failed: its bid is out, its path or curtailment is not ordered again for a
     /// while.
     pub(super) fn fail(&mut self, name: &Text, reason: EndReason) {
-        self.ending.insert(name.clone(), reason);
+        self.ending.entry(name.clone()).or_insert(reason);
         let Some(order) = self.standing.orders.get(name) else { return };
         let until = self.tick_end + self.rules.dispatch.release_hold;
         match order.instruction.clone() {
-            Instruction::DemandResponse { bid, .. } => self.put_out(&bid),
+            Instruction::DemandResponse { bid, .. } => self.put_out(&bid, reason),
             Instruction::Transfer { path, .. } => {
                 self.blocked_hops.insert((path[0].clone(), path[1].clone()), until);
             }
@@ -143,13 +148,14 @@ impl Planner {
         }
     }
 
-    fn put_out(&mut self, bid: &Text) {
+    /// A bid is out until the end that it has now, and what stands on it ends.
+    fn put_out(&mut self, bid: &Text, reason: EndReason) {
         let Some(entry) = self.offers.get(bid) else { return };
         let (until, program) = (entry.offer.end, entry.offer.program.clone());
         self.offers.put_out(bid, until);
         let standing = self.standing.orders.iter().find(|(_, order)| order.bid() == Some(bid));
         if let Some((name, _)) = standing {
-            self.ending.entry(name.clone()).or_insert(EndReason::Failed);
+            self.ending.entry(name.clone()).or_insert(reason);
         }
         if let Some(program) = self.offers.programs.get(&program) {
             self.grid.touch_region(&program.region.clone());
@@ -181,13 +187,10 @@ impl Planner {
         for name in names {
             let Some(order) = self.standing.orders.get(&name) else { continue };
             let Some((area, newest, counts)) = self.meter_of(order) else { continue };
-            let shown = order.started.as_ref().filter(|started| newest > Some(started.from));
-            let amount = shown.map_or(order.relief, |started| started.amount);
-            if counts && amount > Watts::ZERO {
-                *relief.entry(area).or_default() += amount;
-            }
-            if let Some(order) = self.standing.orders.get_mut(&name) {
-                order.relief = amount;
+            let Some(order) = self.standing.orders.get_mut(&name) else { continue };
+            order.show(newest);
+            if counts && order.relief() > Watts::ZERO {
+                *relief.entry(area).or_default() += order.relief();
             }
         }
         let old = std::mem::replace(&mut self.relief, relief);
@@ -202,18 +205,36 @@ impl Planner {
         }
     }
 
-    /// The area whose meters show an activation, when they were last read, and whether that load
-    /// counts.
+    /// The area whose meters show an order, when they were last read, and whether that load counts.
+    /// A transfer is never relief; a curtailment is where the load is shed.
     fn meter_of(&self, order: &Order) -> Option<(Text, Option<Time>, bool)> {
-        let entry = self.offers.get(order.bid()?)?;
-        let area = self.offers.area(&entry.offer, &self.grid)?.clone();
-        let newest = match &entry.offer.node {
+        if order.instruction == Instruction::Curtailment {
+            let area = self.standing.plans.get(&order.plan)?.area.clone();
+            let newest = self.grid.newest(&area);
+            return Some((area, newest, true));
+        }
+        let offer = &self.offers.get(order.bid()?)?.offer;
+        let node = &offer.node;
+        let area = self.offers.area(offer, &self.grid)?.clone();
+        let newest = match node {
             Some(node) => self.grid.nodes.get(node).and_then(|place| place.newest),
             None => self.grid.newest(&area),
         };
-        let exclude = self.rules.stale == Stale::Exclude && entry.offer.node.is_some();
+        let exclude = self.rules.stale == Stale::Exclude && node.is_some();
         let oldest = Time(self.tick_end.0 - self.rules.stale_after.0);
         let counts = !exclude || newest.is_some_and(|newest| newest >= oldest);
         Some((area, newest, counts))
     }
+
+    /// Whether an order ended whose relief still counts in the areas' figures: they change with the
+    /// next tick.
+    pub(super) fn relief_is_over(&self) -> bool {
+        let shown = |name: &Text| self.standing.orders.get(name).map(Order::relief);
+        let standing: Watts = self.answering.iter().filter_map(shown).sum();
+        standing < self.relief.values().copied().sum()
+    }
+}
+
+fn failure(answer: Answer) -> EndReason {
+    if answer == Answer::Failed { EndReason::Failed } else { EndReason::OptedOut }
 }

@@ -7,6 +7,7 @@
 use super::Planner;
 use super::grid::Balance;
 use crate::structures::{clearing, flow};
+use gridweaver_model::decision::EndReason;
 use gridweaver_model::{Price, Text, Time, Watts};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -252,7 +253,10 @@ impl Planner {
     fn confirmed_below(&self, area: &Text, bid: &Text) -> Option<Watts> {
         self.offers.get(bid)?.accepted?;
         let mut orders = self.standing.orders_of(area);
-        let (_, order) = orders.find(|(_, order)| order.bid() == Some(bid))?;
+        let (name, order) = orders.find(|(_, order)| order.bid() == Some(bid))?;
+        if self.ending.get(name) == Some(&EndReason::Completed) {
+            return None;
+        }
         Some(order.counted()).filter(|counted| *counted < order.amount)
     }
 

@@ -119,7 +119,8 @@ impl Planner {
     fn shed(&self, plan: &Text) -> Watts {
         let plan = &self.standing.plans[plan];
         let orders = plan.orders.iter().map(|name| &self.standing.orders[name]);
-        let short = orders.map(|order| (order.amount - order.counted()).max(Watts::ZERO));
+        let serving = orders.filter(|order| order.instruction != Instruction::Curtailment);
+        let short = serving.map(|order| (order.amount - order.counted()).max(Watts::ZERO));
         plan.unmet + (short.sum::<Watts>() - plan.over_delivery).max(Watts::ZERO)
     }
 

@@ -192,7 +192,7 @@ impl Planner {
             since: order.since,
             until,
             status: order_status(order),
-            confirmed: order.started.as_ref().map(|started| started.amount),
+            confirmed: order.confirmed(),
         }
     }
 }

@@ -44,10 +44,14 @@ pub enum Instruction {
 /// What a participant confirmed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Started {
+    /// What orders it among answers.
+    pub version: Version,
     /// The relief begins with telemetry newer than this.
     pub from: Time,
     /// Confirmed.
     pub amount: Watts,
+    /// Telemetry newer than it was seen.
+    pub shown: bool,
 }
 
 /// An order that stands.
@@ -63,19 +67,46 @@ pub struct Order {
     pub since: Time,
     /// When nobody acknowledging it becomes a failure.
     pub acknowledged: bool,
-    /// The newest `started`.
-    pub started: Option<Started>,
-    /// What the meters show of it.
-    pub relief: Watts,
-    /// The newest answer.
-    pub answered: Option<Version>,
+    /// The newest `started` that telemetry has shown, and all newer ones, oldest first.
+    pub started: Vec<Started>,
 }
 
 impl Order {
+    /// What was confirmed of it last.
+    #[must_use]
+    pub fn confirmed(&self) -> Option<Watts> {
+        self.started.last().map(|started| started.amount)
+    }
+
     /// What it counts for: its amount until confirmed, then what was confirmed.
     #[must_use]
     pub fn counted(&self) -> Watts {
-        self.started.as_ref().map_or(self.amount, |started| started.amount)
+        self.confirmed().unwrap_or(self.amount)
+    }
+
+    /// What the meters show of it.
+    #[must_use]
+    pub fn relief(&self) -> Watts {
+        let shown = self.started.iter().rfind(|started| started.shown);
+        shown.map_or(Watts::ZERO, |started| started.amount)
+    }
+
+    /// Takes a `started`, in its place among those taken.
+    pub(super) fn start(&mut self, started: Started) {
+        self.acknowledged = true;
+        let at = self.started.partition_point(|known| known.version < started.version);
+        self.started.insert(at, started);
+    }
+
+    /// Looks which of its `started` telemetry as new as `newest` shows; those before the last of
+    /// them count no more.
+    pub(super) fn show(&mut self, newest: Option<Time>) {
+        for started in &mut self.started {
+            started.shown |= newest > Some(started.from);
+        }
+        if let Some(last) = self.started.iter().rposition(|started| started.shown) {
+            self.started.drain(..last);
+        }
     }
 
     /// The bid that it activates.
@@ -133,6 +164,8 @@ pub struct Plan {
 #[derive(Clone, Debug)]
 pub(super) struct Ended {
     pub(super) bid: Option<Text>,
+    pub(super) amount: Watts,
+    pub(super) since: Time,
     /// The order that took its place.
     pub(super) successor: Option<Text>,
 }
@@ -219,7 +252,8 @@ impl Standing {
         if let Some(plan) = self.plans.get_mut(&order.plan) {
             plan.orders.remove(name);
         }
-        let ended = Ended { bid: order.bid().cloned(), successor };
+        let (bid, amount, since) = (order.bid().cloned(), order.amount, order.since);
+        let ended = Ended { bid, amount, since, successor };
         self.ended.insert(name.clone(), ended);
         self.forgetting.entry(forgotten_at).or_default().push(name.clone());
         Some(order)
@@ -238,7 +272,7 @@ impl Standing {
 /// An answer's kind, as a state shows it.
 #[must_use]
 pub(super) fn order_status(order: &Order) -> &'static str {
-    if order.started.is_some() {
+    if !order.started.is_empty() {
         Answer::Started.name()
     } else if order.acknowledged {
         Answer::Received.name()

@@ -4,7 +4,7 @@
 use super::Planner;
 use super::adopt::Step;
 use super::draft::{IslandDraft, LEAST};
-use super::standing::Instruction;
+use super::standing::{Instruction, Order};
 use gridweaver_model::decision::{
     AuditEntry, CascadeArea, CascadeCleared, CascadeInterface, Event, PlanCreated, PlanInputs,
     ShortfallUnmet,
@@ -17,9 +17,7 @@ impl Planner {
         let mut cost: i128 = draft.transfers.iter().map(|transfer| transfer.cost).sum();
         for name in &draft.held {
             let order = &self.standing.orders[name];
-            if let Instruction::DemandResponse { price, .. } = &order.instruction {
-                cost += i128::from(price.0) * i128::from(order.amount.0);
-            }
+            cost += i128::from(self.price_of(order).0) * i128::from(order.amount.0);
         }
         for (bid, amount) in &draft.considered {
             let price = self.offers.get(bid).map_or(Price::ZERO, |entry| entry.offer.price);
@@ -49,6 +47,16 @@ impl Planner {
             },
         };
         self.tell(Event::PlanCreated(Box::new(created)), &draft.region, &draft.area);
+    }
+
+    /// What an activation is paid: its price, and of one whose end moved, so that it is written
+    /// again in this tick, the bid's price now.
+    fn price_of(&self, order: &Order) -> Price {
+        let Instruction::DemandResponse { bid, price, until, .. } = &order.instruction else {
+            return Price::ZERO;
+        };
+        let moved = self.offers.get(bid).filter(|entry| entry.offer.end != *until);
+        moved.map_or(*price, |entry| entry.offer.price)
     }
 
     /// Says that a plan leaves nothing unmet any more, if it was said that it does.

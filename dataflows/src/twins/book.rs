@@ -5,6 +5,7 @@
 //! book believes what is recorded; whether it should have been recorded is for `verify` to say.
 //! What cannot be projected (an order that ends twice, or was never there) is told, not hidden.
 
+use super::collections::Collections;
 use super::shape::Shape;
 use gridweaver_model::decision::{BidState, Decision, EndReason, Event, LineShare, PlanCreated};
 use gridweaver_model::{Price, Text, Time, Version, Watts};
@@ -67,8 +68,6 @@ pub struct Started {
     pub from: Time,
     /// The relief confirmed: what the answer names, else the power of the order answered.
     pub power: Watts,
-    /// The same, if an answer that names no power confirms the order that stood as it came.
-    pub power_of_heir: Watts,
     /// Whether telemetry newer than it was seen.
     pub shown: bool,
 }
@@ -155,28 +154,9 @@ pub struct Book {
 }
 
 impl Book {
-    /// Lets plans and orders follow their nodes from one shape to the next: each area to the one
-    /// that now holds most of its nodes (ties: the least name). Orders whose area has no node left
-    /// keep its name.
-    pub fn follow(&mut self, before: &Shape, now: &Shape) {
-        let mut heirs: BTreeMap<&Text, Text> = BTreeMap::new();
-        for (name, area) in &before.areas {
-            let mut shares: BTreeMap<&Text, usize> = BTreeMap::new();
-            for node in &area.nodes {
-                if let Some(heir) = now.area_of.get(node) {
-                    *shares.entry(heir).or_default() += 1;
-                }
-            }
-            let mut heir: Option<(usize, &Text)> = None;
-            for (candidate, nodes) in shares {
-                if heir.is_none_or(|(most, _)| nodes > most) {
-                    heir = Some((nodes, candidate));
-                }
-            }
-            if let Some((_, heir)) = heir {
-                heirs.insert(name, heir.clone());
-            }
-        }
+    /// Lets plans and orders follow their nodes to the heirs of their areas. Orders whose area has
+    /// no node left keep its name.
+    pub fn follow(&mut self, heirs: &BTreeMap<Text, Text>) {
         let areas = self.standing.values_mut().map(|standing| &mut standing.area);
         for area in areas.chain(self.plans.values_mut().map(|plan| &mut plan.area)) {
             if let Some(heir) = heirs.get(area) {
@@ -185,8 +165,14 @@ impl Book {
         }
     }
 
-    /// Folds in one tick's decisions. Returns what could not be.
-    pub fn project(&mut self, end: Time, decisions: &[Decision]) -> Vec<String> {
+    /// Folds in one tick's decisions, then the answers that came before their orders. Returns what
+    /// could not be.
+    pub fn project(
+        &mut self,
+        end: Time,
+        decisions: &[Decision],
+        collections: &Collections,
+    ) -> Vec<String> {
         let mut wrong = vec![];
         self.supersede_plans(decisions, &mut wrong);
         let mut inherited: BTreeMap<Text, Standing> = BTreeMap::new();
@@ -208,7 +194,12 @@ impl Book {
             if let Event::OrderCancelled(cancelled) = &decision.event {
                 match self.end(&cancelled.order, end, End::Cancelled(cancelled.reason)) {
                     Ok(standing) => {
-                        emptied.insert(standing.area);
+                        if let (EndReason::NoResponse, Some(bid)) =
+                            (cancelled.reason, standing.order.kind.bid())
+                        {
+                            self.put_out(bid, collections);
+                        }
+                        emptied.insert(standing.plan);
                     }
                     Err(why) => {
                         wrong.push(format!("order {} is cancelled: {why}", cancelled.order));
@@ -223,6 +214,9 @@ impl Book {
             } else if let Event::BidStatus(told) = &decision.event {
                 self.told.insert(told.bid.clone(), (told.status, told.amount));
             } else if let Event::ShortfallUnmet(told) = &decision.event {
+                if told.unmet == Watts::ZERO {
+                    emptied.insert(told.plan.clone());
+                }
                 for (id, plan) in &mut self.plans {
                     if *id == told.plan || decision.area.as_ref() == Some(&plan.area) {
                         plan.told_unmet = told.unmet;
@@ -231,7 +225,8 @@ impl Book {
             }
         }
         self.hand_over(end);
-        self.drop_plans_of(&emptied, end);
+        self.drop_plans(&emptied, end);
+        self.take_waiting(collections);
         wrong
     }
 
@@ -266,10 +261,7 @@ impl Book {
                 "it never stood"
             });
         };
-        let bid = match &standing.order.kind {
-            Kind::DemandResponse { bid, .. } => Some(bid.clone()),
-            Kind::Transfer { .. } | Kind::Curtailment => None,
-        };
+        let bid = standing.order.kind.bid().cloned();
         let (amount, since) = (standing.order.amount, standing.order.since);
         self.ended.insert(id.clone(), Ended { bid, amount, since, at, how });
         Ok(standing)
@@ -290,7 +282,6 @@ impl Book {
         let mut started = old.map(|old| old.started.clone()).unwrap_or_default();
         for answer in &mut started {
             answer.power = answer.power.min(order.amount);
-            answer.power_of_heir = answer.power_of_heir.min(order.amount);
         }
         let received = old.is_some_and(|old| old.received);
         let id = order.id.clone();
@@ -320,13 +311,49 @@ impl Book {
         }
     }
 
-    /// A plan ends where the last order of its area was cancelled.
-    fn drop_plans_of(&mut self, emptied: &BTreeSet<Text>, end: Time) {
-        let served: BTreeSet<&Text> = self.standing.values().map(|each| &each.area).collect();
-        self.plans.retain(|_, plan| {
-            plan.created.tick == end || !emptied.contains(&plan.area) || served.contains(&plan.area)
+    /// A plan ends where its last order was cancelled, or without orders as its need is over.
+    fn drop_plans(&mut self, emptied: &BTreeSet<Text>, end: Time) {
+        let serving: BTreeSet<&Text> = self.standing.values().map(|each| &each.plan).collect();
+        self.plans.retain(|id, plan| {
+            plan.created.tick == end || !emptied.contains(id) || serving.contains(id)
         });
     }
+}
+
+impl Kind {
+    /// The bid that is activated.
+    #[must_use]
+    pub fn bid(&self) -> Option<&Text> {
+        match self {
+            Self::DemandResponse { bid, .. } => Some(bid),
+            Self::Transfer { .. } | Self::Curtailment => None,
+        }
+    }
+}
+
+/// Which area each area of one shape passes to in the next: the one that now holds most of its
+/// nodes (ties: the least name). Those without a node left have none.
+#[must_use]
+pub fn heirs(before: &Shape, now: &Shape) -> BTreeMap<Text, Text> {
+    let mut heirs = BTreeMap::new();
+    for (name, area) in &before.areas {
+        let mut shares: BTreeMap<&Text, usize> = BTreeMap::new();
+        for node in &area.nodes {
+            if let Some(heir) = now.area_of.get(node) {
+                *shares.entry(heir).or_default() += 1;
+            }
+        }
+        let mut heir: Option<(usize, &Text)> = None;
+        for (candidate, nodes) in shares {
+            if heir.is_none_or(|(most, _)| nodes > most) {
+                heir = Some((nodes, candidate));
+            }
+        }
+        if let Some((_, heir)) = heir {
+            heirs.insert(name.clone(), heir.clone());
+        }
+    }
+    heirs
 }
 
 impl Order {

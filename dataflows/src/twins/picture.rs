@@ -8,7 +8,6 @@ use super::critical::{CutOff, critical_lines};
 use super::interfaces::{Interfaces, interfaces};
 use super::ladder::{Rated, ladder, reliabilities};
 use super::offers::Life;
-use super::replies::Reading;
 use super::shape::Shape;
 use super::totals::{Totals, node_load, totals};
 use gridweaver_model::decision::BidState;
@@ -80,13 +79,18 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// The picture at a tick's end.
+    /// The picture at a tick's end, with the relief that the tick was decided from.
     #[must_use]
-    pub fn of(collections: &Collections, book: &Book, end: Time, rules: &Rules) -> Self {
+    pub fn of(
+        collections: &Collections,
+        book: &Book,
+        relief: &BTreeMap<Text, Watts>,
+        end: Time,
+        rules: &Rules,
+    ) -> Self {
         let shape = Shape::of(collections, rules);
         let interfaces = interfaces(collections, &shape);
-        let relief = book.relief(collections, &shape, end, rules, Reading::LIKELIEST, |_| true);
-        let totals = totals(collections, &shape, &relief, end, rules);
+        let totals = totals(collections, &shape, relief, end, rules);
         let load = |node: &Text| node_load(collections, node, end, rules);
         let critical_lines = critical_lines(&shape, load);
         let (committed, activated) = commitments(book);

@@ -3,13 +3,14 @@
 //! [`Walk`] goes through a history tick by tick and keeps the collections as of the tick it stands
 //! at; `verify` walks the same way. Decoding of bytes is shared with the product; all else is not.
 
-use super::book::Book;
+use super::book::{Book, heirs};
 use super::collections::Collections;
 use super::dedup::Dedup;
 use super::history::{History, Read, Reads};
 use super::picture::Picture;
+use super::replies::Shed;
 use super::shape::Shape;
-use gridweaver_model::{Decision, Reason, Rules, Tick, Time, decode};
+use gridweaver_model::{Decision, Reason, Rules, Text, Tick, Time, Watts, decode};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -133,6 +134,7 @@ pub fn state_at(
     let mut orders = Orders {
         book: Book::default(),
         shape: Shape::default(),
+        relief: BTreeMap::new(),
         decisions,
         reached: Time(i64::MIN),
     };
@@ -153,9 +155,14 @@ pub fn state_at(
         orders.pass_over(&mut walk, rules.end_of(asked), rules);
         shown = Some(asked);
         walk.pass(asked);
+        if orders.reached < rules.end_of(asked) {
+            orders.step(&walk.collections, rules.end_of(asked), rules);
+        }
     }
-    let picture =
-        shown.map(|tick| Picture::of(&walk.collections, &orders.book, rules.end_of(tick), rules));
+    let picture = shown.map(|tick| {
+        let end = rules.end_of(tick);
+        Picture::of(&walk.collections, &orders.book, &orders.relief, end, rules)
+    });
     // The row that stopped the walk is among those still open.
     State { time, picture, counters: walk.finish(shown) }
 }
@@ -164,6 +171,8 @@ pub fn state_at(
 struct Orders<'a> {
     book: Book,
     shape: Shape,
+    /// What the tick that it stands at was decided from.
+    relief: BTreeMap<Text, Watts>,
     decisions: &'a BTreeMap<Time, Vec<Decision>>,
     /// The end of the tick that it stands at.
     reached: Time,
@@ -172,10 +181,11 @@ struct Orders<'a> {
 impl Orders<'_> {
     fn step(&mut self, collections: &Collections, end: Time, rules: &Rules) {
         let shape = Shape::of(collections, rules);
-        self.book.follow(&self.shape, &shape);
+        self.book.follow(&heirs(&self.shape, &shape));
         self.book.take_answers(collections, &shape);
+        self.relief = self.book.relief(collections, &shape, end, rules, Shed::InItsArea, |_| true);
         if let Some(decisions) = self.decisions.get(&end) {
-            self.book.project(end, decisions);
+            self.book.project(end, decisions, collections);
         }
         self.shape = shape;
         self.reached = end;

@@ -13,29 +13,6 @@ use gridweaver_model::record::Answer;
 use gridweaver_model::{Rules, Text, Time, Watts};
 use std::collections::BTreeMap;
 
-/// What may count as relief. Curtailments are orders too, and lower the meters; an answer that
-/// names no power, to an order superseded since, may confirm that order or the one in its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reading {
-    /// Where the relief of a curtailment counts.
-    pub shed: Shed,
-    /// Whether such an answer confirms the order in place of the one answered.
-    pub whole_is_the_heirs: bool,
-}
-
-impl Reading {
-    /// The likeliest: meters fall in the area that is shed, and who answers means what was told.
-    pub const LIKELIEST: Self = Self { shed: Shed::InItsArea, whole_is_the_heirs: false };
-
-    /// Every reading, the likeliest first.
-    pub fn all() -> impl Iterator<Item = Self> {
-        [false, true].into_iter().flat_map(|whole_is_the_heirs| {
-            [Shed::InItsArea, Shed::InTheMainArea, Shed::Nowhere]
-                .map(|shed| Self { shed, whole_is_the_heirs })
-        })
-    }
-}
-
 /// Where the relief of a curtailment counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shed {
@@ -47,16 +24,17 @@ pub enum Shed {
     Nowhere,
 }
 
+impl Shed {
+    /// Every reading of the contract, the likeliest first: meters fall in the area that is shed.
+    pub const READINGS: [Self; 3] = [Self::InItsArea, Self::InTheMainArea, Self::Nowhere];
+}
+
 impl Book {
     /// Takes the answers of the tick folded into `collections` last, and looks which of those taken
     /// telemetry has shown. To be called once a tick, before its decisions are projected.
     pub fn take_answers(&mut self, collections: &Collections, shape: &Shape) {
-        let mut answers = std::mem::take(&mut self.waiting);
-        answers.extend(collections.answers.iter().cloned());
-        answers.sort_by(|a, b| a.version.cmp(&b.version));
-        for answer in answers {
-            self.take_answer(answer, collections);
-        }
+        self.waiting.extend(collections.answers.iter().cloned());
+        self.take_waiting(collections);
         let waits = |each: &Standing| each.started.iter().any(|started| !started.shown);
         if !self.standing.values().any(waits) {
             return;
@@ -73,15 +51,30 @@ impl Book {
         }
     }
 
+    /// Takes the answers whose orders are known by now.
+    pub(super) fn take_waiting(&mut self, collections: &Collections) {
+        let mut answers = std::mem::take(&mut self.waiting);
+        answers.sort_by(|a, b| a.version.cmp(&b.version));
+        for answer in answers {
+            self.take_answer(answer, collections);
+        }
+    }
+
     fn take_answer(&mut self, answer: HeldAnswer, collections: &Collections) {
         let id = answer.value.order.clone();
         if let Some(ended) = self.ended.get(&id) {
             let (amount, since, bid) = (ended.amount, ended.since, ended.bid.clone());
             match answer.value.status {
                 Answer::Failed | Answer::OptedOut => {
-                    self.put_out(bid.as_ref(), collections);
-                    if let Some(heir) = self.heir_of(&id) {
-                        heir.failed_before.push(failure(answer.value.status));
+                    let reason = failure(answer.value.status);
+                    if let Some(bid) = &bid {
+                        self.put_out(bid, collections);
+                        let of_bid = |each: &&mut Standing| each.order.kind.bid() == Some(bid);
+                        for standing in self.standing.values_mut().filter(of_bid) {
+                            standing.failed_before.push(reason);
+                        }
+                    } else if let Some(heir) = self.heir_of(&id) {
+                        heir.failed_before.push(reason);
                     }
                 }
                 Answer::Started => {
@@ -107,17 +100,15 @@ impl Book {
             Answer::Completed => standing.finals.push(EndReason::Completed),
             Answer::Failed | Answer::OptedOut => {
                 standing.finals.push(failure(answer.value.status));
-                if let Kind::DemandResponse { bid, .. } = &standing.order.kind {
-                    let bid = bid.clone();
-                    self.put_out(Some(&bid), collections);
+                if let Some(bid) = standing.order.kind.bid().cloned() {
+                    self.put_out(&bid, collections);
                 }
             }
         }
     }
 
     /// A bid that failed is out until the end that it has now.
-    pub fn put_out(&mut self, bid: Option<&Text>, collections: &Collections) {
-        let Some(bid) = bid else { return };
+    pub(super) fn put_out(&mut self, bid: &Text, collections: &Collections) {
         if let Some(known) = collections.offers.bids.get(bid) {
             let until = known.held.value.end;
             let out = self.out.entry(bid.clone()).or_insert(until);
@@ -145,20 +136,18 @@ impl Book {
         shape: &Shape,
         end: Time,
         rules: &Rules,
-        reading: Reading,
+        shed: Shed,
         counting: impl Fn(&Standing) -> bool,
     ) -> BTreeMap<Text, Watts> {
         let mut relief: BTreeMap<Text, Watts> = BTreeMap::new();
         for standing in self.standing.values().filter(|standing| counting(standing)) {
             let shown = standing.started.iter().rfind(|started| started.shown);
             let Some(shown) = shown else { continue };
-            let Some((area, node)) = place(standing, collections, shape, reading.shed) else {
+            let Some((area, node)) = place(standing, collections, shape, shed) else {
                 continue;
             };
             if node.is_none_or(|node| counts(collections, node, end, rules)) {
-                let whole = reading.whole_is_the_heirs;
-                let power = if whole { shown.power_of_heir } else { shown.power };
-                *relief.entry(area.clone()).or_default() += power;
+                *relief.entry(area.clone()).or_default() += shown.power;
             }
         }
         relief
@@ -173,12 +162,10 @@ fn failure(answer: Answer) -> EndReason {
 /// goes back to, which confirms at most what the standing one asks for.
 fn start(standing: &mut Standing, answer: &HeldAnswer, told: (Watts, Time), most: Watts) {
     let (amount, since) = told;
-    let named = answer.value.confirmed;
     let started = Started {
         version: answer.version.clone(),
         from: answer.version.time.max(since),
-        power: named.unwrap_or(amount).min(most),
-        power_of_heir: named.unwrap_or(standing.order.amount).min(most),
+        power: answer.value.confirmed.unwrap_or(amount).min(most),
         shown: false,
     };
     let at = standing.started.partition_point(|known| known.version < started.version);

@@ -1,6 +1,6 @@
 //! The twins on small histories whose outcome can be seen by looking.
 
-use super::book::{Book, Kind, Order, Standing};
+use super::book::{Book, Kind, Order, Standing, heirs};
 use super::critical::critical_lines;
 use super::ladder::score;
 use super::replay::{State, state_at};
@@ -158,6 +158,6 @@ fn an_order_follows_most_of_its_areas_nodes() {
     };
     let mut book = Book::default();
     book.standing.insert("o".into(), standing);
-    book.follow(&before, &after);
+    book.follow(&heirs(&before, &after));
     assert_eq!(book.standing["o"].area, "R@b");
 }

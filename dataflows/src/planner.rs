@@ -193,7 +193,7 @@ impl Planner {
             for order in orders {
                 self.cancel_as(&order, EndReason::Removed, self.tick_end);
             }
-            self.standing.reported.remove(&name);
+            self.tell_unmet_over(&name);
             self.standing.remove_plan(&name);
         }
     }

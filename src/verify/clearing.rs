@@ -131,8 +131,7 @@ fn clearing(scene: &Scene<'_>, plan: &NewPlan<'_>, held: &Held, orders: &[&Stand
     let mut left = BTreeMap::new();
     for candidate in &candidates {
         let program = &candidate.program;
-        left.entry(program.clone())
-            .or_insert_with(|| left_of(scene, plan.area, program, &fixed_orders));
+        left.entry(program.clone()).or_insert_with(|| left_of(scene, plan, program, &fixed_orders));
     }
     let need = i128::from((plan.created.shortfall - fixed).0.max(0));
     // What is held beyond the need is over already.
@@ -152,10 +151,13 @@ fn confirmed_most(scene: &Scene<'_>, bid: &str) -> i128 {
 }
 
 /// What a program has left for an area: its capacity less what is held there and what it has
-/// committed to other areas. Main areas are cleared first, then by name; where other areas had
-/// orders before this tick too, what each had or has counts, whichever is more, as the contract
-/// does not say which of them were given up first.
-fn left_of(scene: &Scene<'_>, area: &Text, program: &Text, fixed: &[&Standing]) -> i128 {
+/// committed to other areas. Main areas are cleared first, then by name, but what stood may have
+/// been looked at again once what other islands lacked was planned. Where other areas had orders
+/// before this tick too, what each had or has counts, whichever is more, as the contract does not
+/// say which of them were given up first.
+fn left_of(scene: &Scene<'_>, plan: &NewPlan<'_>, program: &Text, fixed: &[&Standing]) -> i128 {
+    let area = plan.area;
+    let stood = !plan.created.supersedes.is_empty();
     let power = |standing: &Standing| match &standing.order.kind {
         Kind::DemandResponse { program: under, .. } if under == program => {
             i128::from(standing.order.amount.0)
@@ -171,7 +173,8 @@ fn left_of(scene: &Scene<'_>, area: &Text, program: &Text, fixed: &[&Standing]) 
     };
     let (before, mut now) = (by_area(scene.before), by_area(&scene.book.standing));
     if before.is_empty() {
-        now.retain(|other, _| cleared_first(scene, other, area));
+        let elsewhere = |other: &Text| scene.island_of(other) != Some(&plan.created.island);
+        now.retain(|other, _| cleared_first(scene, other, area) || (stood && elsewhere(other)));
     }
     for (other, power) in before {
         let most = now.entry(other).or_default();

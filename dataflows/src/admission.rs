@@ -103,7 +103,7 @@ mod tests {
         partition.admit(&record(20_000, Data::Watermark), &rules);
         assert_eq!(
             partition.admit(&record(9_000, reserve()), &rules),
-            Admission::Refused { tick: 4, late_ms: 11_000 }
+            Admission::Refused { tick: 5, late_ms: 11_000 }
         );
     }
 

@@ -131,7 +131,7 @@ impl<'a> Checker<'a> {
             self.walk.pass(tick);
         }
         let shape_before = self.reshape();
-        self.book.take_answers(&self.walk.collections, &self.shape);
+        self.book.take_answers(&self.walk.collections, &self.shape, end, &self.rules);
         let totals = self.take_totals(end, records);
         let before = (!records.is_empty()).then(|| self.book.standing.clone());
         self.project(end, records);

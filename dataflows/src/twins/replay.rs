@@ -182,7 +182,7 @@ impl Orders<'_> {
     fn step(&mut self, collections: &Collections, end: Time, rules: &Rules) {
         let shape = Shape::of(collections, rules);
         self.book.follow(&heirs(&self.shape, &shape));
-        self.book.take_answers(collections, &shape);
+        self.book.take_answers(collections, &shape, end, rules);
         self.relief = self.book.relief(collections, &shape, end, rules, Shed::InItsArea, |_| true);
         if let Some(decisions) = self.decisions.get(&end) {
             self.book.project(end, decisions, collections);

@@ -32,7 +32,15 @@ impl Shed {
 impl Book {
     /// Takes the answers of the tick folded into `collections` last, and looks which of those taken
     /// telemetry has shown. To be called once a tick, before its decisions are projected.
-    pub fn take_answers(&mut self, collections: &Collections, shape: &Shape) {
+    pub fn take_answers(
+        &mut self,
+        collections: &Collections,
+        shape: &Shape,
+        end: Time,
+        rules: &Rules,
+    ) {
+        self.ended.retain(|_, ended| ended.at + rules.retention > end);
+        self.waiting.retain(|answer| answer.version.time + rules.retention > end);
         self.waiting.extend(collections.answers.iter().cloned());
         self.take_waiting(collections);
         let waits = |each: &Standing| each.started.iter().any(|started| !started.shown);

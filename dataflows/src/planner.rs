@@ -127,14 +127,26 @@ impl Planner {
                     }
                 }
                 Some(Change::Bid { bid, offer }) => {
-                    for program in self.offers.set_offer(bid, offer.map(|offer| *offer)) {
+                    for program in self.offers.set_offer(bid.clone(), offer.map(|offer| *offer)) {
                         self.touch_program(&program);
                     }
+                    self.hold_anew(&bid);
                 }
                 _ => {}
             }
         }
         self.follow(&successions);
+    }
+
+    /// The minimum run of what stands is its bid's, also where a revision changed it.
+    fn hold_anew(&mut self, bid: &Text) {
+        let Some(entry) = self.offers.get(bid) else { return };
+        let order = entry.order.as_ref().and_then(|order| self.standing.orders.get_mut(order));
+        if let Some(Instruction::DemandResponse { start, held_until, .. }) =
+            order.map(|order| &mut order.instruction)
+        {
+            *held_until = *start + entry.offer.min_run;
+        }
     }
 
     fn touch_program(&mut self, program: &Text) {
@@ -146,6 +158,9 @@ impl Planner {
     /// Plans pass to the area that now holds most of the nodes that theirs had (ties: the least
     /// name), and the paths of transfers are renamed likewise.
     fn follow(&mut self, successions: &Successions) {
+        if successions.is_empty() {
+            return;
+        }
         let heir = |area: &Text| -> Option<Text> {
             let heirs = successions.get(area)?;
             let most = heirs.iter().max_by_key(|(name, nodes)| (**nodes, Reverse(*name)))?;
@@ -162,14 +177,8 @@ impl Planner {
             self.standing.move_plan(&plan, area);
         }
         let renamed = |area: &Text| heir(area).unwrap_or_else(|| area.clone());
-        self.blocked_hops = std::mem::take(&mut self.blocked_hops)
-            .into_iter()
-            .map(|((from, to), until)| ((renamed(&from), renamed(&to)), until))
-            .collect();
-        self.blocked_curtailments = std::mem::take(&mut self.blocked_curtailments)
-            .into_iter()
-            .map(|(area, until)| (renamed(&area), until))
-            .collect();
+        self.blocked_hops = rekeyed(&self.blocked_hops, |(from, to)| (renamed(from), renamed(to)));
+        self.blocked_curtailments = rekeyed(&self.blocked_curtailments, renamed);
         for order in self.standing.orders.values_mut() {
             if let Instruction::Transfer { path, .. } = &mut order.instruction {
                 for area in path {
@@ -191,7 +200,7 @@ impl Planner {
         for name in homeless {
             let orders: Vec<Text> = self.standing.plans[&name].orders.iter().cloned().collect();
             for order in orders {
-                self.cancel_as(&order, EndReason::Removed, self.tick_end);
+                self.cancel(&order, EndReason::Removed, self.tick_end);
             }
             self.tell_unmet_over(&name);
             self.standing.remove_plan(&name);
@@ -345,6 +354,16 @@ impl Planner {
         });
         held.filter(|until| *until > self.tick_end).min()
     }
+}
+
+/// What is blocked until when, under other keys; where two become one, the later time counts.
+fn rekeyed<K: Ord>(blocked: &BTreeMap<K, Time>, key: impl Fn(&K) -> K) -> BTreeMap<K, Time> {
+    let mut rekeyed = BTreeMap::new();
+    for (old, until) in blocked {
+        let known = rekeyed.entry(key(old)).or_insert(*until);
+        *known = (*known).max(*until);
+    }
+    rekeyed
 }
 
 impl View for Planner {

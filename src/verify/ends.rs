@@ -19,10 +19,11 @@ pub(super) struct Pardons {
 impl Pardons {
     /// Areas are renamed.
     pub(super) fn follow(&mut self, heirs: &BTreeMap<Text, Text>) {
-        self.until = std::mem::take(&mut self.until)
-            .into_iter()
-            .map(|(area, until)| (heirs.get(&area).cloned().unwrap_or(area), until))
-            .collect();
+        for (area, until) in std::mem::take(&mut self.until) {
+            let area = heirs.get(&area).cloned().unwrap_or(area);
+            let known = self.until.entry(area).or_insert(until);
+            *known = (*known).max(until);
+        }
     }
 
     /// Notes what failed in a tick.

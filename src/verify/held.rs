@@ -19,10 +19,12 @@ pub(super) struct Range {
 }
 
 impl Range {
-    /// Adds what an order counts for.
+    /// Adds what an order counts for: a new one at its power, one that stood, or that only follows
+    /// its bid's moved end, as it was confirmed.
     pub(super) fn add(&mut self, scene: &Scene<'_>, standing: &Standing) {
         let full = standing.order.amount;
-        let confirmed = if scene.is_new(standing) { None } else { standing.confirmed() };
+        let chosen = scene.is_new(standing) && !follows_end(scene, standing);
+        let confirmed = if chosen { None } else { standing.confirmed() };
         let confirmed = confirmed.unwrap_or(full);
         self.least += confirmed.min(full);
         self.most += confirmed.max(full);
@@ -85,6 +87,14 @@ impl Held {
         let is_told = power.holds(plan.created.inputs.held);
         Self { orders, power, is_told }
     }
+}
+
+/// Whether an order differs from the one that it replaces in its end, and not in its power.
+fn follows_end(scene: &Scene<'_>, standing: &Standing) -> bool {
+    let old = standing.order.supersedes.as_ref().and_then(|old| scene.before.get(old));
+    old.is_some_and(|old| {
+        old.order.amount == standing.order.amount && old.order.until != standing.order.until
+    })
 }
 
 fn is_held(scene: &Scene<'_>, standing: &Standing, anew: bool) -> bool {

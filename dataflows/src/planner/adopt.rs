@@ -212,13 +212,13 @@ impl Planner {
         }
         self.standing.insert_plan(step.plan.clone(), plan);
         for name in std::mem::take(&mut step.answered) {
-            self.cancel_as(&name, EndReason::Released, tick_end);
+            self.cancel(&name, EndReason::Released, tick_end);
         }
         self.activate(&mut step, tick_end);
         self.transfer(&mut step, used, tick_end);
         self.curtail(&mut step, tick_end);
         for (name, _) in std::mem::take(&mut step.replaced).into_values().flatten() {
-            self.cancel_as(&name, EndReason::Released, tick_end);
+            self.cancel(&name, EndReason::Released, tick_end);
         }
         self.tell_unmet(&step);
         for name in &step.superseded {
@@ -423,13 +423,8 @@ impl Planner {
     }
 
     /// Ends an order without a successor, for the reason that it must end for, else for `reason`.
-    pub(super) fn cancel_as(&mut self, name: &Text, reason: EndReason, tick_end: Time) {
+    pub(super) fn cancel(&mut self, name: &Text, reason: EndReason, tick_end: Time) {
         let reason = self.ending.get(name).copied().unwrap_or(reason);
-        self.cancel(name, reason, tick_end);
-    }
-
-    /// Ends an order without a successor.
-    fn cancel(&mut self, name: &Text, reason: EndReason, tick_end: Time) {
         let forgotten_at = tick_end + self.rules.retention;
         let Some(order) = self.standing.end_order(name, None, forgotten_at) else { return };
         let area = self.standing.plans.get(&order.plan).map(|plan| plan.area.clone());
@@ -461,7 +456,7 @@ impl Planner {
             for name in orders {
                 let forced = self.ending.contains_key(&name);
                 if forced || !self.standing.orders[&name].is_held(tick_end) {
-                    self.cancel_as(&name, EndReason::Released, tick_end);
+                    self.cancel(&name, EndReason::Released, tick_end);
                 }
             }
             self.tell_unmet_over(&plan);

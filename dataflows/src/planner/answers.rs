@@ -59,8 +59,7 @@ impl Planner {
                 let reason = failure(response.status);
                 if let Some(bid) = &ended.bid {
                     self.put_out(bid, reason);
-                }
-                if self.standing.orders.contains_key(&heir) {
+                } else if self.standing.orders.contains_key(&heir) {
                     self.fail(&heir, reason);
                 }
             }
@@ -162,10 +161,15 @@ impl Planner {
         }
     }
 
-    /// Treats orders that nobody acknowledged in time as failed; returns when the next is due.
+    /// Treats orders that nobody acknowledged in time as failed; returns when the next is due. One
+    /// that an answer ends in this tick was answered.
     pub(super) fn time_out(&mut self) -> Option<Time> {
         let timeout = self.rules.dispatch.response_timeout?;
-        let waiting = self.standing.orders.iter().filter(|(_, order)| !order.acknowledged);
+        let waiting = self
+            .standing
+            .orders
+            .iter()
+            .filter(|(name, order)| !order.acknowledged && !self.ending.contains_key(*name));
         let due: BTreeMap<Text, Time> =
             waiting.map(|(name, order)| (name.clone(), order.since + timeout)).collect();
         let tick_end = self.tick_end;

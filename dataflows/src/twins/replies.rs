@@ -40,6 +40,7 @@ impl Book {
         rules: &Rules,
     ) {
         self.ended.retain(|_, ended| ended.at + rules.retention > end);
+        self.out.retain(|bid, _| collections.offers.bids.contains_key(bid));
         self.waiting.retain(|answer| answer.version.time + rules.retention > end);
         self.waiting.extend(collections.answers.iter().cloned());
         self.take_waiting(collections);

@@ -13,17 +13,17 @@ use crate::by_tick::{Batches, View};
 use crate::change::{Change, Phase, Referrer};
 use crate::refused::refused;
 use crate::row::Row;
+use crate::structures::numbered::Numbered;
 use gridweaver_model::record::{Bid, Version};
 use gridweaver_model::{Data, Lookup, Rules, Text, Tick, Time};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The state of `bids` on one worker: the bids whose ids hash there.
 pub struct Bids {
     rules: Rules,
     surroundings: Surroundings,
-    numbers: Lookup<Text, u32>,
-    held: Vec<Held>,
-    free: Vec<u32>,
+    held: Numbered<Held>,
     by_program: Lookup<Text, BTreeSet<u32>>,
     by_node: Lookup<Text, BTreeSet<u32>>,
     by_participant: Lookup<Text, BTreeSet<u32>>,
@@ -38,9 +38,7 @@ impl Bids {
         Self {
             rules: rules.clone(),
             surroundings: Surroundings::default(),
-            numbers: Lookup::default(),
-            held: Vec::new(),
-            free: Vec::new(),
+            held: Numbered::default(),
             by_program: Lookup::default(),
             by_node: Lookup::default(),
             by_participant: Lookup::default(),
@@ -50,28 +48,14 @@ impl Bids {
     }
 
     fn number(&mut self, bid: &Text) -> u32 {
-        if let Some(number) = self.numbers.get(bid) {
-            return *number;
-        }
-        let fresh = Held::of(bid.clone());
-        let number = match self.free.pop() {
-            Some(number) => {
-                self.held[number as usize] = fresh;
-                number
-            }
-            None => {
-                self.held.push(fresh);
-                u32::try_from(self.held.len() - 1).expect("fewer than 2^32 bids")
-            }
-        };
-        self.numbers.insert(bid.clone(), number);
-        number
+        let held = self.held.number(bid);
+        held.unwrap_or_else(|| self.held.insert(bid.clone(), Held::of(bid.clone())))
     }
 
-    fn submit(&mut self, version: Version, bid: Bid) {
+    fn submit(&mut self, version: Version, bid: Box<Bid>) {
         let number = self.number(&bid.bid);
         self.touched.insert(number);
-        let held = &mut self.held[number as usize];
+        let held = &mut self.held[number];
         let old = held.names();
         held.submit(version, bid);
         let new = held.names();
@@ -124,15 +108,16 @@ impl Bids {
     /// Tells one bid anew if anything about it differs, and when it must be looked at again.
     fn look(&mut self, number: u32, tick: Tick, out: &mut Vec<Change>) {
         let tick_end = self.rules.end_of(tick);
-        let held = &mut self.held[number as usize];
+        // It may have been forgotten since it was marked.
+        let Some(held) = self.held.get_mut(number) else { return };
         if held.is_forgotten(tick_end, &self.rules) {
             self.forget(number, out);
             return;
         }
         if let Some((offer, missing)) = held.offer(tick_end, &self.surroundings, &self.rules) {
-            if held.told.as_ref() != Some(&offer) {
-                held.told = Some(offer.clone());
-                let offer = Some(Box::new(offer));
+            if held.told.as_deref() != Some(&offer) {
+                let offer = Some(Arc::new(offer));
+                held.told.clone_from(&offer);
                 out.push(Change::Bid { bid: held.bid.clone(), offer });
             }
             if held.missing != missing {
@@ -148,11 +133,10 @@ impl Bids {
     }
 
     fn forget(&mut self, number: u32, out: &mut Vec<Change>) {
-        let names = self.held[number as usize].names();
+        let names = self.held[number].names();
         self.index(number, names, false);
-        let held = std::mem::replace(&mut self.held[number as usize], Held::of(Text::default()));
-        self.numbers.remove(&held.bid);
-        self.free.push(number);
+        let bid = self.held[number].bid.clone();
+        let Some(held) = self.held.remove(&bid) else { return };
         if held.missing.is_some() {
             let (referrer, key) = (Referrer::Bid, held.bid.clone());
             out.push(Change::Unresolved { referrer, key, missing: None });
@@ -166,23 +150,22 @@ impl Bids {
     fn fold(&mut self, rows: Batches<Row>, out: &mut Vec<Change>) {
         let mut rows: Vec<Row> = rows.into_iter().flatten().collect();
         rows.sort_unstable_by(|a, b| {
-            let key = |row: &Row| row.origin.is_some();
-            let version = |row: &Row| row.record.envelope.version.clone();
-            key(a).cmp(&key(b)).then_with(|| version(a).cmp(&version(b)))
+            let (newer, older) = (&a.record.envelope.version, &b.record.envelope.version);
+            a.origin.is_some().cmp(&b.origin.is_some()).then_with(|| newer.cmp(older))
         });
         for row in rows {
             let Some(bid) = bid_of(&row.record.data).cloned() else { continue };
-            if row.origin.is_some() && !self.numbers.contains_key(&bid) {
+            if row.origin.is_some() && self.held.number(&bid).is_none() {
                 out.extend(refused(row.origin, &bid, &self.rules));
                 continue;
             }
             let version = row.record.envelope.version;
             match row.record.data {
-                Data::Bid(bid) => self.submit(version, *bid),
+                Data::Bid(bid) => self.submit(version, bid),
                 Data::BidWithdrawn(_) => {
                     let number = self.number(&bid);
                     self.touched.insert(number);
-                    self.held[number as usize].withdraw(version.time);
+                    self.held[number].withdraw(version.time);
                 }
                 _ => {}
             }

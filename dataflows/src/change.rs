@@ -6,6 +6,7 @@
 use gridweaver_model::decision::Violation;
 use gridweaver_model::{DeadLetter, Decision, Millis, Ppm, Price, Text, Time, Watts};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// An area's handle: an island's component and a region's number. It never orders or names
 /// anything that is written: numbers depend on arrival.
@@ -318,8 +319,8 @@ pub enum Change {
     Bid {
         /// Its name.
         bid: Text,
-        /// What it offers and where it stands.
-        offer: Option<Box<Offer>>,
+        /// What it offers and where it stands; `bids` and the planner hold the same.
+        offer: Option<Arc<Offer>>,
     },
     /// A rule of a sound grid is broken, or kept again.
     Violation(Box<Violation>),

@@ -13,7 +13,7 @@
 //!
 //! | file | one idea |
 //! | --- | --- |
-//! | `grid`, `offers` | what the other views tell, as the planner needs it |
+//! | `grid`, `offers`, `shelves` | what the other views tell, as the planner needs it |
 //! | `standing` | orders and plans that stand |
 //! | `answers` | what participants say, and relief |
 //! | `endings` | why an order must end |
@@ -31,6 +31,7 @@ mod grid;
 mod lifetime;
 mod offers;
 mod picture;
+mod shelves;
 mod standing;
 mod telling;
 
@@ -127,13 +128,15 @@ impl Planner {
                     }
                 }
                 Some(Change::Bid { bid, offer }) => {
-                    for program in self.offers.set_offer(bid.clone(), offer.map(|offer| *offer)) {
-                        self.touch_program(&program);
-                    }
+                    self.offers.set_offer(bid.clone(), offer);
                     self.hold_anew(&bid);
                 }
                 _ => {}
             }
+        }
+        // A program that changed as well has touched its region, old and new, by itself.
+        for program in self.offers.take_concerned() {
+            self.touch_program(&program);
         }
         self.follow(&successions);
     }
@@ -301,9 +304,9 @@ impl Planner {
     }
 
     fn tell_statuses(&mut self) {
-        for (bid, status, amount, rank) in self.offers.take_statuses() {
-            let Some(entry) = self.offers.get(&bid) else { continue };
-            let offer = entry.offer.clone();
+        for number in self.offers.take_turned() {
+            let entry = self.offers.numbered(number);
+            let (offer, status) = (&entry.offer, entry.state());
             let reason = match status {
                 BidState::Pending => "not decided yet",
                 BidState::Accepted => "part of the least-cost set",
@@ -313,11 +316,17 @@ impl Planner {
                 BidState::Expired => "its window is over",
                 BidState::Withdrawn => "taken back by the participant",
             };
-            let area = self.offers.area(&offer, &self.grid).cloned();
+            let area = self.offers.area(offer, &self.grid).cloned();
             let region = self.offers.programs.get(&offer.program).map(|p| p.region.clone());
-            let (participant, program) = (offer.participant, offer.program);
-            let reason = reason.into();
-            let told = BidStatus { bid, participant, program, status, amount, rank, reason };
+            let told = BidStatus {
+                bid: entry.bid.clone(),
+                participant: offer.participant.clone(),
+                program: offer.program.clone(),
+                status,
+                amount: entry.accepted.unwrap_or_default(),
+                rank: self.offers.rank_of(number),
+                reason: reason.into(),
+            };
             self.told.push(Decision { event: Event::BidStatus(told), region, area });
         }
     }

@@ -8,11 +8,13 @@
 //! | [`flow`] | the cheapest transfers over lines with limits and losses, with its certificate |
 //! | [`remembered`] | identities seen within the dedup window |
 //! | [`upserts`] | the newest value of each key |
+//! | [`numbered`] | things by name and by number |
 
 pub mod bridges;
 pub mod clearing;
 pub mod connectivity;
 pub mod flow;
+pub mod numbered;
 pub mod order_statistics;
 pub mod remembered;
 pub mod upserts;

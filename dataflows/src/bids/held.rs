@@ -6,6 +6,7 @@ use crate::score::score;
 use gridweaver_model::record::{Bid, Version};
 use gridweaver_model::{Lookup, Ppm, Rules, Text, Time};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What bids refer to.
 #[derive(Default)]
@@ -68,10 +69,10 @@ impl Surroundings {
 /// A bid, or the memory of a withdrawal that came before it.
 pub(super) struct Held {
     pub(super) bid: Text,
-    record: Option<(Version, Bid, Time)>,
+    record: Option<(Version, Box<Bid>, Time)>,
     withdrawn: Option<Time>,
     /// What was told of it last.
-    pub(super) told: Option<Offer>,
+    pub(super) told: Option<Arc<Offer>>,
     pub(super) missing: Option<Text>,
 }
 
@@ -87,7 +88,7 @@ impl Held {
     }
 
     /// Takes a record that is newer than the held one, if it is.
-    pub(super) fn submit(&mut self, version: Version, bid: Bid) {
+    pub(super) fn submit(&mut self, version: Version, bid: Box<Bid>) {
         let submitted = match &self.record {
             Some((held, ..)) if *held >= version => return,
             Some((_, old, submitted)) if bid.price == old.price && bid.max <= old.max => *submitted,

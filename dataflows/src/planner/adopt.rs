@@ -13,6 +13,7 @@ use gridweaver_model::decision::{
 };
 use gridweaver_model::{Decision, Text, Time, Watts};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What lines carry already.
 type Used = BTreeMap<Text, Watts>;
@@ -135,7 +136,7 @@ impl Planner {
             Instruction::DemandResponse { bid, .. } => {
                 let same =
                     |(other, amount): &(Text, Watts)| other == bid && *amount == order.amount;
-                draft.held.contains(name) || draft.considered.iter().any(same)
+                draft.held.contains(name) || draft.taken.iter().any(same)
             }
             Instruction::Transfer { path, sent, .. } => draft
                 .transfers
@@ -155,7 +156,7 @@ impl Planner {
         let [name] = step.superseded.as_slice() else { return false };
         let draft = step.draft;
         let orders = draft.held.len()
-            + draft.considered.iter().filter(|(_, amount)| *amount > Watts::ZERO).count()
+            + draft.taken.len()
             + draft.transfers.len()
             + usize::from(self.curtailed(draft).is_some());
         let plan = &self.standing.plans[name];
@@ -182,11 +183,7 @@ impl Planner {
 
     fn mark_left_out(&mut self, draft: &AreaDraft) {
         for (bid, amount) in &draft.considered {
-            let left_out = *amount == Watts::ZERO;
-            let differs = self.offers.get(bid).is_some_and(|entry| entry.left_out != left_out);
-            if differs {
-                self.offers.update(bid, |entry| entry.left_out = left_out);
-            }
+            self.offers.set_left_out(*bid, *amount == Watts::ZERO);
         }
     }
 
@@ -235,7 +232,7 @@ impl Planner {
 
     fn activate(&mut self, step: &mut Step<'_>, tick_end: Time) {
         let draft = step.draft;
-        for (bid, amount) in draft.considered.iter().filter(|(_, amount)| *amount > Watts::ZERO) {
+        for (bid, amount) in &draft.taken {
             let stands = step.kept.iter().any(|name| self.standing.orders[name].bid() == Some(bid));
             if stands {
                 continue;
@@ -264,7 +261,9 @@ impl Planner {
         tick_end: Time,
     ) {
         let rank = self.offers.rank(bid).unwrap_or_default();
-        let Some(offer) = self.offers.get(bid).map(|entry| entry.offer.clone()) else { return };
+        let Some(offer) = self.offers.get(bid).map(|entry| Arc::clone(&entry.offer)) else {
+            return;
+        };
         let order = derived_id("dr-", &[&tick_end.to_string(), bid]);
         let start = match replaced.as_ref().map(|(_, order)| &order.instruction) {
             // What runs already needs no new notice.
@@ -294,7 +293,7 @@ impl Planner {
         self.tell(event, context.region, context.area);
         let instruction = Instruction::DemandResponse {
             bid: bid.clone(),
-            program: offer.program,
+            program: offer.program.clone(),
             price: offer.price,
             score: offer.score,
             start,

@@ -56,10 +56,10 @@ impl Planner {
     /// The last bid taken, where its minimum forced more than was needed.
     fn minimum_reached(&self, draft: &AreaDraft) -> Option<Reached> {
         let over = draft.over_delivery();
-        let forced = draft.considered.iter().rev().filter(|_| over > Watts::ZERO);
+        let forced = draft.taken.iter().rev().filter(|_| over > Watts::ZERO);
         let mut at_minimum = forced.filter_map(|(bid, amount)| {
             let min = self.offers.get(bid)?.offer.min;
-            (*amount > Watts::ZERO && *amount == min).then(|| (bid.clone(), min))
+            (*amount == min).then(|| (bid.clone(), min))
         });
         let (subject, min) = at_minimum.next()?;
         let kind = ConstraintKind::BidMinimum;

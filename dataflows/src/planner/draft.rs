@@ -6,6 +6,9 @@
 
 use super::Planner;
 use super::grid::Balance;
+use super::offers::Entry;
+use super::shelves::Rung;
+use super::standing::Order;
 use crate::structures::{clearing, flow};
 use gridweaver_model::decision::EndReason;
 use gridweaver_model::{Price, Text, Time, Watts};
@@ -23,8 +26,11 @@ pub(super) struct AreaDraft {
     /// Orders held by their minimum run, and what they count for.
     pub(super) held: BTreeSet<Text>,
     pub(super) held_amount: Watts,
-    /// Bids considered, in rank order, and what is taken of each.
-    pub(super) considered: Vec<(Text, Watts)>,
+    /// Bids considered, by number and in rank order, and what is taken of each.
+    pub(super) considered: Vec<(u32, Watts)>,
+    /// Those of which something is taken, by name.
+    pub(super) taken: Vec<(Text, Watts)>,
+    pub(super) taken_amount: Watts,
     /// What each program had left before.
     pub(super) program_left: BTreeMap<Text, Watts>,
     /// The proven gap of the clearing, in parts per 10⁹ of its cost.
@@ -64,20 +70,16 @@ pub(super) struct IslandDraft {
 }
 
 impl AreaDraft {
-    pub(super) fn taken(&self) -> Watts {
-        self.considered.iter().map(|(_, amount)| *amount).sum()
-    }
-
     pub(super) fn shortfall(&self) -> Watts {
         self.balance.shortfall
     }
 
     pub(super) fn demand_response(&self) -> Watts {
-        (self.held_amount + self.taken()).min(self.shortfall())
+        (self.held_amount + self.taken_amount).min(self.shortfall())
     }
 
     pub(super) fn over_delivery(&self) -> Watts {
-        self.held_amount + self.taken() - self.demand_response()
+        self.held_amount + self.taken_amount - self.demand_response()
     }
 
     /// What demand response leaves.
@@ -157,6 +159,8 @@ impl Planner {
             held,
             held_amount,
             considered: Vec::new(),
+            taken: Vec::new(),
+            taken_amount: Watts::ZERO,
             program_left: BTreeMap::new(),
             gap: 0,
             transfers: Vec::new(),
@@ -169,95 +173,81 @@ impl Planner {
     }
 
     fn clear(&self, draft: &mut AreaDraft, left: &mut ProgramsLeft) {
-        let mut candidates = self.candidates(draft);
-        candidates.sort_by(|a, b| a.key.cmp(&b.key));
-        let mut programs: BTreeMap<&Text, usize> = BTreeMap::new();
-        let mut capacity_w = Vec::new();
-        let offers = candidates
+        let Candidates { programs, bids } = self.candidates(draft);
+        let program_capacity_w: Vec<i64> =
+            programs.iter().map(|program| left.of_program(program).0).collect();
+        draft.program_left = programs
             .iter()
-            .map(|candidate| {
-                let program = *programs.entry(candidate.program).or_insert_with(|| {
-                    capacity_w.push(left.of_program(candidate.program).0);
-                    capacity_w.len() - 1
-                });
-                clearing::Offer {
-                    score: candidate.key.0.0,
-                    min_w: candidate.min.0,
-                    max_w: candidate.max.0,
-                    program,
-                }
-            })
+            .zip(&program_capacity_w)
+            .map(|(program, left_w)| ((*program).clone(), Watts(*left_w)))
             .collect();
-        for (program, index) in &programs {
-            draft.program_left.insert((*program).clone(), Watts(capacity_w[*index]));
-        }
         let problem = clearing::Problem {
             need_w: (draft.shortfall() - draft.held_amount).0,
-            offers,
-            program_capacity_w: capacity_w,
+            offers: bids.iter().map(Candidate::offer).collect(),
+            program_capacity_w,
             lost_load_price: self.rules.dispatch.lost_load_price.0,
         };
         let clearing = clearing::clear(&problem);
         draft.gap = gap(clearing.objective, clearing.bound);
-        for (candidate, taken_w) in candidates.iter().zip(&clearing.taken_w) {
-            left.take(candidate.program, Watts(*taken_w));
+        for (bid, taken_w) in bids.iter().zip(clearing.taken_w) {
+            let amount = Watts(taken_w);
+            draft.considered.push((bid.number, amount));
+            if amount > Watts::ZERO {
+                left.take(programs[bid.program], amount);
+                draft.taken.push((bid.key.2.clone(), amount));
+                draft.taken_amount += amount;
+            }
         }
-        draft.considered = candidates
-            .into_iter()
-            .zip(clearing.taken_w)
-            .map(|(candidate, taken_w)| (candidate.key.2.clone(), Watts(taken_w)))
-            .collect();
     }
 
-    /// What an area may clear: its eligible bids, and bids too near their end for a new order
-    /// whose standing one still runs: those only as they stand.
-    fn candidates<'a>(&'a self, draft: &AreaDraft) -> Vec<Candidate<'a>> {
+    /// What an area may clear, in rank order: its eligible bids, and bids too near their end for a
+    /// new order whose standing one still runs: those only as they stand.
+    fn candidates<'a>(&'a self, draft: &AreaDraft) -> Candidates<'a> {
         let held_bids: BTreeSet<&Text> =
             draft.held.iter().filter_map(|name| self.standing.orders[name].bid()).collect();
-        let eligible = self.offers.eligible_in(&draft.area, &draft.region, &self.grid);
-        let mut candidates: Vec<Candidate<'a>> = eligible
-            .into_iter()
-            .filter(|(bid, _)| !held_bids.contains(bid))
-            .map(|(bid, entry)| Candidate {
-                key: (entry.offer.score, entry.offer.submitted, bid),
-                program: &entry.offer.program,
-                min: entry.offer.min,
-                max: entry.offer.max,
-            })
-            .collect();
+        let mut candidates = Candidates::default();
+        for (program, rung) in self.offers.eligible_in(&draft.area, &draft.region, &self.grid) {
+            if held_bids.is_empty() || !held_bids.contains(&rung.bid) {
+                candidates.add(program, Candidate::of(rung));
+            }
+        }
         for (name, order) in self.standing.orders_of(&draft.area) {
             let Some(bid) = order.bid() else { continue };
-            let Some(entry) = self.offers.get(bid) else { continue };
+            let Some((number, entry)) = self.offers.find(bid) else { continue };
             let running = !entry.is_eligible() && !self.ending.contains_key(name);
             if running && !held_bids.contains(bid) {
-                candidates.push(Candidate {
-                    key: (entry.offer.score, entry.offer.submitted, bid),
-                    program: &entry.offer.program,
-                    min: order.amount,
-                    max: order.amount,
-                });
+                let candidate = Candidate::running(number, entry, order.amount);
+                candidates.add(&entry.offer.program, candidate);
             }
         }
-        for candidate in &mut candidates {
-            if let Some(confirmed) = self.confirmed_below(&draft.area, candidate.key.2) {
-                // It has said that it delivers less than it offers: no more is to be had of it.
-                if confirmed >= candidate.min && confirmed > Watts::ZERO {
-                    candidate.max = candidate.max.min(confirmed);
-                }
-            }
-        }
+        candidates.sort();
+        self.heed_confirmed(&draft.area, &mut candidates.bids);
         candidates
     }
 
-    /// What the standing order of a bid confirmed, where that is less than it was ordered.
-    fn confirmed_below(&self, area: &Text, bid: &Text) -> Option<Watts> {
-        self.offers.get(bid)?.accepted?;
-        let mut orders = self.standing.orders_of(area);
-        let (name, order) = orders.find(|(_, order)| order.bid() == Some(bid))?;
-        if self.ending.get(name) == Some(&EndReason::Completed) {
-            return None;
+    /// A bid that has said that it delivers less than it was ordered: no more is to be had of it.
+    fn heed_confirmed(&self, area: &Text, bids: &mut [Candidate<'_>]) {
+        let mut orders: BTreeMap<&Text, (&Text, &Order)> = BTreeMap::new();
+        for (name, order) in self.standing.orders_of(area) {
+            if let Some(bid) = order.bid() {
+                orders.entry(bid).or_insert((name, order));
+            }
         }
-        Some(order.counted()).filter(|counted| *counted < order.amount)
+        orders.retain(|_, (name, order)| {
+            let completed = self.ending.get(*name) == Some(&EndReason::Completed);
+            !completed && order.counted() < order.amount
+        });
+        if orders.is_empty() {
+            return;
+        }
+        for bid in bids {
+            let Some((_, order)) = orders.get(bid.key.2) else { continue };
+            let confirmed = order.counted();
+            let accepted = self.offers.numbered(bid.number).accepted.is_some();
+            if accepted && confirmed >= bid.min && confirmed > Watts::ZERO {
+                bid.max = bid.max.min(confirmed);
+            }
+        }
     }
 
     /// Sources what demand response leaves from the island's other areas.
@@ -316,9 +306,52 @@ impl Planner {
 /// A bid that an area may take.
 struct Candidate<'a> {
     key: (Price, Time, &'a Text),
-    program: &'a Text,
+    number: u32,
+    /// Among the candidates' programs.
+    program: usize,
     min: Watts,
     max: Watts,
+}
+
+impl<'a> Candidate<'a> {
+    fn of(rung: &'a Rung) -> Self {
+        let key = (rung.score, rung.submitted, &rung.bid);
+        Self { key, number: rung.number, program: 0, min: rung.min, max: rung.max }
+    }
+
+    /// One that is not eligible, only as it stands.
+    fn running(number: u32, entry: &'a Entry, amount: Watts) -> Self {
+        let key = (entry.offer.score, entry.offer.submitted, &entry.bid);
+        Self { key, number, program: 0, min: amount, max: amount }
+    }
+
+    fn offer(&self) -> clearing::Offer {
+        let Self { key: (score, ..), program, min, max, .. } = self;
+        clearing::Offer { score: score.0, min_w: min.0, max_w: max.0, program: *program }
+    }
+}
+
+/// What an area may clear.
+#[derive(Default)]
+struct Candidates<'a> {
+    programs: Vec<&'a Text>,
+    bids: Vec<Candidate<'a>>,
+}
+
+impl<'a> Candidates<'a> {
+    fn add(&mut self, program: &'a Text, mut candidate: Candidate<'a>) {
+        // Bids come program by program.
+        let known = self.programs.iter().rposition(|other| *other == program);
+        candidate.program = known.unwrap_or_else(|| {
+            self.programs.push(program);
+            self.programs.len() - 1
+        });
+        self.bids.push(candidate);
+    }
+
+    fn sort(&mut self) {
+        self.bids.sort_by(|a, b| a.key.cmp(&b.key));
+    }
 }
 
 /// What programs have left, besides what stands outside the areas planned and what is held.

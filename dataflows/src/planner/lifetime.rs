@@ -147,7 +147,7 @@ impl Planner {
             for name in &area.held {
                 fresh += self.standing_cost(&self.standing.orders[name]);
             }
-            for (bid, amount) in &area.considered {
+            for (bid, amount) in &area.taken {
                 let score = self.offers.get(bid).map_or(0, |entry| entry.offer.score.0);
                 fresh += i128::from(score.max(0)) * i128::from(amount.0);
             }

@@ -1,22 +1,19 @@
-//! Bids as the planner knows them: what they offer, their ranking, and what was told of them.
-//!
-//! A program's eligible bids stand in an order-statistics ladder by (score, submission time, bid
-//! id): a new bid costs a walk down it, never a sort, and a rank is read, never kept.
+//! Bids as the planner knows them: what they offer, where they rank, and what was told of them.
 
 use super::grid::Grid;
+use super::shelves::{Rung, Shelves};
 use crate::change::{Offer, Phase, Program};
-use crate::structures::order_statistics::OrderStatistics;
+use crate::structures::numbered::Numbered;
 use gridweaver_model::decision::BidState;
-use gridweaver_model::{Lookup, Price, Text, Time, Watts};
+use gridweaver_model::{Text, Time, Watts};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What a bid is ranked by.
-type Rung = (Price, Time, Text);
+use std::sync::Arc;
 
 /// A bid, and what became of it.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    pub(super) offer: Offer,
+    pub(super) bid: Text,
+    pub(super) offer: Arc<Offer>,
     /// Out after a failure until then.
     pub(super) out_until: Option<Time>,
     /// Left out of the newest clearing of its area.
@@ -26,27 +23,38 @@ pub(super) struct Entry {
     /// What that order accepts of it.
     pub(super) accepted: Option<Watts>,
     /// The status last written.
-    pub(super) told: Option<(BidState, Watts)>,
+    told: Option<(BidState, Watts)>,
+    /// Whether its status may differ from that: then it is among the unsure.
+    unsure: bool,
 }
 
 /// See the module's documentation.
 #[derive(Default)]
 pub(super) struct Offers {
-    entries: Lookup<Text, Entry>,
-    ladders: BTreeMap<Text, OrderStatistics<Rung>>,
+    entries: Numbered<Entry>,
+    shelves: Shelves,
     pub(super) programs: BTreeMap<Text, Program>,
     by_region: BTreeMap<Text, BTreeSet<Text>>,
-    /// Bids by price above their program's limit, by program.
-    too_dear: BTreeMap<Text, BTreeSet<Text>>,
     /// Bids whose status may differ from what was told.
-    unsure: BTreeSet<Text>,
+    unsure: Vec<u32>,
     /// When bids that are out come back.
     returning: BTreeMap<Time, BTreeSet<Text>>,
 }
 
 impl Offers {
     pub(super) fn get(&self, bid: &Text) -> Option<&Entry> {
-        self.entries.get(bid)
+        self.entries.named(bid)
+    }
+
+    /// A bid with its number.
+    pub(super) fn find(&self, bid: &Text) -> Option<(u32, &Entry)> {
+        let number = self.entries.number(bid)?;
+        Some((number, &self.entries[number]))
+    }
+
+    /// The bid of that number, for as long as no other changes are taken.
+    pub(super) fn numbered(&self, number: u32) -> &Entry {
+        &self.entries[number]
     }
 
     /// Takes a program; returns the regions whose areas it concerns.
@@ -66,65 +74,60 @@ impl Offers {
         regions
     }
 
-    /// Takes a bid; returns the programs that it concerns.
-    pub(super) fn set_offer(&mut self, bid: Text, offer: Option<Offer>) -> BTreeSet<Text> {
-        let mut programs = BTreeSet::new();
-        let old = self.entries.remove(&bid);
-        if let Some(old) = &old {
-            self.unlist(&bid, old);
-            programs.insert(old.offer.program.clone());
+    /// Takes a bid; the programs under which it stood and stands are concerned.
+    pub(super) fn set_offer(&mut self, bid: Text, offer: Option<Arc<Offer>>) {
+        let held = self.entries.number(&bid);
+        if let Some(number) = held {
+            let entry = &self.entries[number];
+            self.shelves.concern(&entry.offer.program).unlist(number, entry);
         }
-        self.unsure.insert(bid.clone());
-        let Some(offer) = offer else { return programs };
-        programs.insert(offer.program.clone());
-        let entry = match old {
-            Some(old) => Entry { offer, ..old },
-            None => Entry {
-                offer,
-                out_until: None,
-                left_out: false,
-                order: None,
-                accepted: None,
-                told: None,
-            },
+        let Some(offer) = offer else {
+            self.entries.remove(&bid);
+            return;
         };
-        self.list(&bid, &entry);
-        self.entries.insert(bid, entry);
-        programs
-    }
-
-    fn list(&mut self, bid: &Text, entry: &Entry) {
-        let program = entry.offer.program.clone();
-        if entry.is_eligible() {
-            self.ladders.entry(program).or_default().insert(entry.rung(bid));
-        } else if entry.offer.phase == Phase::TooDear {
-            self.too_dear.entry(program).or_default().insert(bid.clone());
-        }
-    }
-
-    fn unlist(&mut self, bid: &Text, entry: &Entry) {
-        if let Some(ladder) = self.ladders.get_mut(&entry.offer.program) {
-            ladder.remove(&entry.rung(bid));
-            if ladder.is_empty() {
-                self.ladders.remove(&entry.offer.program);
+        let number = match held {
+            Some(number) => {
+                self.entries[number].offer = offer;
+                number
             }
-        }
-        if let Some(bids) = self.too_dear.get_mut(&entry.offer.program) {
-            bids.remove(bid);
+            None => self.entries.insert(bid.clone(), Entry::new(bid, offer)),
+        };
+        let entry = &self.entries[number];
+        self.shelves.concern(&entry.offer.program).list(number, entry);
+        self.doubt(number);
+    }
+
+    /// The programs that were concerned since this was last asked.
+    pub(super) fn take_concerned(&mut self) -> Vec<Text> {
+        self.shelves.take_concerned()
+    }
+
+    fn doubt(&mut self, number: u32) {
+        if !std::mem::replace(&mut self.entries[number].unsure, true) {
+            self.unsure.push(number);
         }
     }
 
     /// Changes what became of a bid, and marks its status as unsure.
     pub(super) fn update(&mut self, bid: &Text, change: impl FnOnce(&mut Entry)) {
-        let Some(mut entry) = self.entries.remove(bid) else { return };
+        let Some(number) = self.entries.number(bid) else { return };
+        let entry = &mut self.entries[number];
         let before = entry.is_eligible();
-        change(&mut entry);
+        change(entry);
         if before != entry.is_eligible() {
-            self.unlist(bid, &entry);
-            self.list(bid, &entry);
+            let shelf = self.shelves.of(&entry.offer.program);
+            shelf.set_eligible(number, entry);
         }
-        self.unsure.insert(bid.clone());
-        self.entries.insert(bid.clone(), entry);
+        self.doubt(number);
+    }
+
+    /// Marks whether the newest clearing of its area left a bid out.
+    pub(super) fn set_left_out(&mut self, number: u32, left_out: bool) {
+        let entry = &mut self.entries[number];
+        if entry.left_out != left_out {
+            entry.left_out = left_out;
+            self.doubt(number);
+        }
     }
 
     /// Puts a bid out until `until`.
@@ -138,7 +141,7 @@ impl Offers {
         let mut programs = BTreeSet::new();
         while let Some(entry) = self.returning.first_entry().filter(|e| *e.key() <= tick_end) {
             for bid in entry.remove() {
-                if let Some(entry) = self.entries.get(&bid) {
+                if let Some(entry) = self.entries.named(&bid) {
                     programs.insert(entry.offer.program.clone());
                 }
                 self.update(&bid, |entry| {
@@ -156,9 +159,13 @@ impl Offers {
 
     /// The bid's place among its program's eligible bids, from 1.
     pub(super) fn rank(&self, bid: &Text) -> Option<u64> {
-        let entry = self.entries.get(bid).filter(|entry| entry.is_eligible())?;
-        let ladder = self.ladders.get(&entry.offer.program)?;
-        ladder.rank_of(&entry.rung(bid)).map(|rank| rank as u64)
+        self.rank_of(self.entries.number(bid)?)
+    }
+
+    /// As `rank`.
+    pub(super) fn rank_of(&self, number: u32) -> Option<u64> {
+        let entry = Some(&self.entries[number]).filter(|entry| entry.is_eligible())?;
+        self.shelves.get(&entry.offer.program)?.rank(number, entry)
     }
 
     pub(super) fn programs_of_region(&self, region: &Text) -> impl Iterator<Item = &Text> {
@@ -171,61 +178,62 @@ impl Offers {
         grid.area_of(offer.node.as_ref(), &program.region)
     }
 
-    /// The eligible bids of an area in rank order, each with its entry; `region` is the area's.
+    /// The eligible bids of an area, each with its program: program by program, and in rank order
+    /// under each. `region` is the area's.
     pub(super) fn eligible_in<'a>(
         &'a self,
         area: &Text,
         region: &Text,
         grid: &Grid,
-    ) -> Vec<(&'a Text, &'a Entry)> {
+    ) -> impl Iterator<Item = (&'a Text, &'a Rung)> {
         let split = grid.areas_of_region(region).nth(1).is_some();
         let is_main = grid.main_area(region) == Some(area);
-        let is_here = |bid: &Text| match &self.entries[bid].offer.node {
-            Some(node) => grid.area_of(Some(node), region) == Some(area),
-            None => is_main,
+        let is_here = move |rung: &Rung| {
+            if rung.names_node {
+                let node = self.entries[rung.number].offer.node.as_ref();
+                grid.area_of(node, region) == Some(area)
+            } else {
+                is_main
+            }
         };
-        let mut rungs: Vec<&Rung> = Vec::new();
-        for program in self.programs_of_region(region) {
-            let ladder = self.ladders.get(program).into_iter().flat_map(OrderStatistics::iter);
-            rungs.extend(ladder.filter(|(_, _, bid)| !split || is_here(bid)));
-        }
-        rungs.sort_unstable();
-        rungs.into_iter().map(|(_, _, bid)| (bid, &self.entries[bid])).collect()
+        let shelves = self
+            .programs_of_region(region)
+            .filter_map(|program| Some((program, &self.shelves.get(program)?.ladder)));
+        shelves
+            .flat_map(|(program, ladder)| ladder.iter().map(move |rung| (program, rung)))
+            .filter(move |(_, rung)| !split || is_here(rung))
     }
 
     /// The maximum of the bids of a program that are too dear for it.
     pub(super) fn too_dear(&self, program: &Text) -> Watts {
-        let bids = self.too_dear.get(program).into_iter().flatten();
-        bids.filter_map(|bid| Some(self.entries.get(bid)?.offer.max)).sum()
+        let bids = self.shelves.get(program).into_iter().flat_map(|shelf| &shelf.too_dear);
+        bids.map(|number| self.entries[*number].offer.max).sum()
     }
 
-    /// The bids whose status differs from what was told, with the status; they count as told.
-    pub(super) fn take_statuses(&mut self) -> Vec<(Text, BidState, Watts, Option<u64>)> {
-        let mut statuses = Vec::new();
-        for bid in std::mem::take(&mut self.unsure) {
-            let Some(entry) = self.entries.get(&bid) else { continue };
+    /// The bids whose status differs from what was told; they count as told.
+    pub(super) fn take_turned(&mut self) -> Vec<u32> {
+        let mut turned = std::mem::take(&mut self.unsure);
+        turned.retain(|number| {
+            // Its bid may be gone, and another come in its place.
+            let Some(entry) = self.entries.get_mut(*number) else { return false };
             let now = (entry.state(), entry.accepted.unwrap_or_default());
-            if entry.told == Some(now) {
-                continue;
-            }
-            let rank = self.rank(&bid);
-            if let Some(entry) = self.entries.get_mut(&bid) {
-                entry.told = Some(now);
-            }
-            statuses.push((bid, now.0, now.1, rank));
-        }
-        statuses
+            let unsure = std::mem::take(&mut entry.unsure);
+            unsure && entry.told.replace(now) != Some(now)
+        });
+        turned
     }
 
     /// All bids, by id.
     pub(super) fn all(&self) -> BTreeMap<&Text, &Entry> {
-        self.entries.iter().collect()
+        self.entries.iter().map(|entry| (&entry.bid, entry)).collect()
     }
 }
 
 impl Entry {
-    fn rung(&self, bid: &Text) -> Rung {
-        (self.offer.score, self.offer.submitted, bid.clone())
+    fn new(bid: Text, offer: Arc<Offer>) -> Self {
+        let (out_until, left_out, order) = (None, false, None);
+        let (accepted, told, unsure) = (None, None, false);
+        Self { bid, offer, out_until, left_out, order, accepted, told, unsure }
     }
 
     /// Whether the bid may be accepted now.

@@ -19,7 +19,7 @@ impl Planner {
             let order = &self.standing.orders[name];
             cost += i128::from(self.price_of(order).0) * i128::from(order.amount.0);
         }
-        for (bid, amount) in &draft.considered {
+        for (bid, amount) in &draft.taken {
             let price = self.offers.get(bid).map_or(Price::ZERO, |entry| entry.offer.price);
             cost += i128::from(price.0) * i128::from(amount.0);
         }
@@ -95,19 +95,17 @@ impl Planner {
 
     pub(super) fn tell_audit(&mut self, step: &Step<'_>) {
         let draft = step.draft;
-        let accepted = draft.considered.iter().filter(|(_, amount)| *amount > Watts::ZERO);
-        let accepted: Vec<&Text> = accepted.map(|(bid, _)| bid).collect();
-        let considered = draft.considered.len();
+        let (considered, accepted) = (draft.considered.len(), draft.taken.len());
         let entry = AuditEntry {
             action: "clear".into(),
             subject: draft.area.clone(),
             plan: Some(step.plan.clone()),
-            decision: format!("{} of {considered} bids accepted", accepted.len()).into(),
+            decision: format!("{accepted} of {considered} bids accepted").into(),
             reason: "least cost of bids and lost load for the shortfall".into(),
             considered: considered as u64,
-            accepted: accepted.len() as u64,
-            rejected: (considered - accepted.len()) as u64,
-            marginal_bid: accepted.last().map(|bid| (*bid).clone()),
+            accepted: accepted as u64,
+            rejected: (considered - accepted) as u64,
+            marginal_bid: draft.taken.last().map(|(bid, _)| bid.clone()),
         };
         self.tell(Event::AuditEntry(entry), &draft.region, &draft.area);
     }

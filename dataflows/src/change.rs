@@ -294,6 +294,13 @@ pub enum Change {
         /// The first ever heard of this node.
         first: bool,
     },
+    /// When a node that a bid names was last read.
+    Heard {
+        /// The node.
+        node: Text,
+        /// Its newest reading's time.
+        time: Time,
+    },
     /// An area's sums.
     Figures {
         /// The area.

@@ -4,7 +4,7 @@
 //! rows ─▶ dedup ─┬─ grid ──▶ islands ─┬─▶ interfaces ◀─ regions ──┐
 //!                │                    ├─▶ violations              │
 //!                │                    ├─▶ critical_lines          │
-//!                ├─ telemetry ▶ latest ─▶ totals ─────────────────┤
+//!                ├─ telemetry ▶ latest ─▶ totals ◀─ bids ─────────┤
 //!                ├─ bids, programs ─▶ programs ─▶ bids ───────────┤
 //!                ├─ performance ─▶ reliability ─▶ bids            │
 //!                └─ answers ──────────────────────────────────────┴─▶ planner ─▶ closing
@@ -78,11 +78,8 @@ pub fn pipeline<'scope>(
     let regions = operator("regions", Regions::new(rules), to_first(regions), nothing());
     let programs = operator("programs", Programs::new(rules), to_first(programs), nothing());
     let latest = operator("latest", Latest::new(rules), by_key(telemetry, row_key), nothing());
-    let latest = to_first(latest);
-
-    let totals = Rc::new(RefCell::new(Totals::new(rules)));
-    let of_totals = joined([only(&islands, concerns_totals), latest.clone()]);
-    let figures = by_tick("totals", Rc::clone(&totals), no_rows(), of_totals);
+    let (readings, late_readings) =
+        apart(to_first(latest), |change| matches!(change, Change::Reading { .. }));
 
     let of_interfaces = joined([only(&islands, concerns_interfaces), regions.clone()]);
     let interfaces = operator("interfaces", Interfaces::default(), no_rows(), of_interfaces);
@@ -97,7 +94,12 @@ pub fn pipeline<'scope>(
         reliability.clone(),
     ]);
     let bids = operator("bids", Bids::new(rules), by_key(bids, row_key), to_all(around_bids));
-    let bids = to_first(bids);
+    let (offers, of_bids) = apart(to_first(bids), |change| matches!(change, Change::Bid { .. }));
+
+    let totals = Rc::new(RefCell::new(Totals::new(rules)));
+    let of_totals =
+        joined([only(&islands, concerns_totals), only(&offers, names_a_node), readings.clone()]);
+    let figures = by_tick("totals", Rc::clone(&totals), no_rows(), of_totals);
 
     let broken = violations(lines_of(&islands), nodes_of(&islands));
     let violations = told("violations", broken, |(kind, subject), detail, growth| {
@@ -109,12 +111,11 @@ pub fn pipeline<'scope>(
     let planner = Rc::new(RefCell::new(Planner::new(rules)));
     let of_planner = joined([
         only(&islands, concerns_planner),
-        latest.clone(),
         figures,
         interfaces,
         regions.clone(),
         programs.clone(),
-        bids.clone(),
+        offers,
     ]);
     let decided = by_tick("planner", Rc::clone(&planner), to_first(answers), of_planner);
 
@@ -122,8 +123,8 @@ pub fn pipeline<'scope>(
         only(&islands, concerns_closing),
         only(&regions, concerns_closing),
         only(&programs, concerns_closing),
-        only(&bids, concerns_closing),
-        only(&latest, concerns_closing),
+        only(&of_bids, concerns_closing),
+        late_readings,
         violations,
     ]);
     let outcomes = to_first(outcomes);
@@ -132,12 +133,12 @@ pub fn pipeline<'scope>(
         let critical_lines = Rc::new(RefCell::new(CriticalLines::default()));
         let lines = only(&islands, concerns_critical_lines);
         by_tick("critical_lines", Rc::clone(&critical_lines), no_rows(), lines);
-        let unresolved = unresolved_telemetry(heard(latest), nodes_of(&islands));
+        let unresolved = unresolved_telemetry(heard(readings), nodes_of(&islands));
         let unresolved = told("unresolved", unresolved.map(|node| (node, ())), missing_node);
         let seen = joined([
             telling.clone(),
             only(&islands, |change| matches!(change, Change::Island { .. })),
-            only(&bids, |change| matches!(change, Change::Unresolved { .. })),
+            only(&of_bids, |change| matches!(change, Change::Unresolved { .. })),
             reliability,
             unresolved,
         ]);
@@ -170,6 +171,15 @@ fn joined<'scope, const N: usize>(
 ) -> StreamVec<'scope, Tick, Change> {
     let scope = streams[0].scope();
     scope.concatenate(streams)
+}
+
+/// The changes that are wanted, and the others: what only one of two listeners needs is never
+/// copied for the other.
+fn apart<'scope>(
+    changes: StreamVec<'scope, Tick, Change>,
+    wanted: fn(&Change) -> bool,
+) -> (StreamVec<'scope, Tick, Change>, StreamVec<'scope, Tick, Change>) {
+    changes.ok_err(move |change| if wanted(&change) { Ok(change) } else { Err(change) })
 }
 
 /// What passed `dedup`, in batches, by the view that takes it.
@@ -250,9 +260,9 @@ fn nodes_of<'scope>(
 
 /// The nodes that telemetry was heard of.
 fn heard<'scope>(
-    latest: StreamVec<'scope, Tick, Change>,
+    readings: StreamVec<'scope, Tick, Change>,
 ) -> VecCollection<'scope, Tick, Text, isize> {
-    collection(latest, |change| match change {
+    collection(readings, |change| match change {
         Change::Reading { node, first: true, .. } => Some((node, 1)),
         _ => None,
     })
@@ -265,6 +275,12 @@ fn missing_node(node: Text, missing: Option<()>, _: isize) -> Option<Change> {
 
 fn concerns_totals(change: &Change) -> bool {
     matches!(change, Change::Placed { .. } | Change::Area { .. })
+}
+
+/// Of a bid whose node lies in its program's region: that is, one that exists.
+fn names_a_node(change: &Change) -> bool {
+    let Change::Bid { offer: Some(offer), .. } = change else { return false };
+    offer.placed && offer.node.is_some()
 }
 
 fn concerns_interfaces(change: &Change) -> bool {

@@ -2,7 +2,8 @@
 //!
 //! Sums change by what a reading or a node's move changes. A node goes stale by time alone: it is
 //! due in the first tick that ends more than `stale_after` after its newest reading. Under `hold`
-//! it keeps its values and is counted apart; under `exclude` they count 0.
+//! it keeps its values and is counted apart; under `exclude` they count 0. Of nodes that bids name
+//! it also tells when they were last read.
 
 use crate::by_tick::{Batches, View};
 use crate::change::{AreaKey, Change, Figures, Reading};
@@ -27,6 +28,8 @@ struct Node {
     reading: Option<Reading>,
     area: Option<AreaKey>,
     stale: bool,
+    /// Its name, where a bid names it.
+    named: Option<Text>,
 }
 
 #[derive(Default)]
@@ -98,12 +101,23 @@ impl Totals {
         }
     }
 
-    fn read(&mut self, tick: Tick, node: Text, reading: Reading) {
+    /// A bid names a node.
+    fn name(&mut self, node: &Text, out: &mut Vec<Change>) {
+        let number = self.number(node.clone());
+        let known = &mut self.nodes[number as usize];
+        if known.named.is_none() {
+            known.named = Some(node.clone());
+            out.extend(known.heard());
+        }
+    }
+
+    fn read(&mut self, tick: Tick, node: Text, reading: Reading, out: &mut Vec<Change>) {
         let number = self.number(node);
         let due = self.stale_in(reading.time);
         self.change(number, |node| {
             node.reading = Some(reading);
             node.stale = due <= tick;
+            out.extend(node.heard());
         });
         if due > tick {
             self.due.entry(due).or_default().push(number);
@@ -134,6 +148,13 @@ impl Totals {
                 out.push(Change::Figures { area, figures: sums.figures });
             }
         }
+    }
+}
+
+impl Node {
+    fn heard(&self) -> Option<Change> {
+        let (node, time) = (self.named.clone()?, self.reading?.time);
+        Some(Change::Heard { node, time })
     }
 }
 
@@ -173,10 +194,15 @@ impl View for Totals {
     ) -> Option<Tick> {
         for change in changes.into_iter().flatten() {
             match change {
-                Change::Reading { node, reading, .. } => self.read(tick, node, reading),
+                Change::Reading { node, reading, .. } => {
+                    self.read(tick, node, reading, out);
+                }
                 Change::Placed { node, area } => {
                     let number = self.number(node);
                     self.change(number, |node| node.area = area);
+                }
+                Change::Bid { offer: Some(offer), .. } => {
+                    offer.node.iter().for_each(|node| self.name(node, out));
                 }
                 Change::Area { area, identity: None } => {
                     self.touched.insert(area);

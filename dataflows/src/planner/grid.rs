@@ -5,7 +5,7 @@ use gridweaver_model::rules::{Dispatch, Stale};
 use gridweaver_model::{Lookup, Price, Text, Time, Watts};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A node's area and its newest reading's time.
+/// A node's area and, where a bid names the node, its newest reading's time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct NodePlace {
     pub(super) area: Option<AreaKey>,
@@ -64,13 +64,8 @@ impl Grid {
             Change::Placed { node, area } => {
                 self.nodes.entry(node).or_default().area = area;
             }
-            Change::Reading { node, reading, .. } => {
-                if let Some(place) = self.nodes.get_mut(&node) {
-                    place.newest = Some(reading.time);
-                } else {
-                    let place = NodePlace { area: None, newest: Some(reading.time) };
-                    self.nodes.insert(node, place);
-                }
+            Change::Heard { node, time } => {
+                self.nodes.entry(node).or_default().newest = Some(time);
             }
             Change::Interface { from, to, interface } => {
                 self.set_interface(from, to, interface.map(|interface| *interface));

@@ -24,7 +24,6 @@ const LEAST_SLOTS: usize = 16;
 
 // Every probe ends at a slot that is not used.
 const _: () = assert!(FILL_REBUILT < FILL_LEAST && FILL_MOST < 80 && LEAST_SLOTS > 4);
-const _: () = assert!(size_of::<Slot>() == 32);
 
 /// See the module's documentation.
 pub struct Remembered {
@@ -33,7 +32,6 @@ pub struct Remembered {
     now: Tick,
 }
 
-#[derive(Clone, Copy)]
 struct Slot {
     identity: u128,
     sequence: u64,
@@ -41,10 +39,14 @@ struct Slot {
     end: Tick,
 }
 
-const UNUSED: Slot = Slot { identity: 0, sequence: 0, end: 0 };
+/// A slot as it is kept: in plain words, which the allocator hands out zeroed, so that a new shard
+/// is not written before it is used.
+type Words = [u64; 4];
+
+const UNUSED: Words = [0; 4];
 
 struct Shard {
-    slots: Vec<Slot>,
+    slots: Vec<Words>,
     /// Slots that hold an entry, live or not.
     used: usize,
     /// The most that may be used of a hundred.
@@ -64,7 +66,7 @@ impl Remembered {
     pub fn approach(&self, identities: &[u128]) {
         let touched = identities.iter().map(|identity| {
             let shard = &self.shards[shard_of(*identity)];
-            shard.slots.get(shard.home(*identity)).map_or(0, |slot| slot.end)
+            shard.slots.get(shard.home(*identity)).map_or(0, |words| Slot::of(words).end)
         });
         std::hint::black_box(touched.fold(0, |all, end| all ^ end));
     }
@@ -98,7 +100,7 @@ impl Remembered {
     #[must_use]
     pub fn entries(&self, tick: Tick) -> Vec<(u128, u64, Tick)> {
         let slots = self.shards.iter().flat_map(|shard| &shard.slots);
-        let live = slots.filter(|slot| slot.end > tick);
+        let live = slots.map(Slot::of).filter(|slot| slot.end > tick);
         let mut entries: Vec<_> =
             live.map(|slot| (slot.identity, slot.sequence, slot.end - 1)).collect();
         entries.sort_unstable();
@@ -108,7 +110,7 @@ impl Remembered {
     /// The memory that is held, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.shards.iter().map(|shard| shard.slots.capacity() * size_of::<Slot>()).sum()
+        self.shards.iter().map(|shard| shard.slots.capacity() * size_of::<Words>()).sum()
     }
 }
 
@@ -122,6 +124,17 @@ fn shard_of(identity: u128) -> usize {
     (identity >> 64) as usize % SHARDS
 }
 
+impl Slot {
+    fn of([low, high, sequence, end]: &Words) -> Self {
+        let identity = u128::from(*high) << 64 | u128::from(*low);
+        Self { identity, sequence: *sequence, end: *end }
+    }
+
+    fn words(&self) -> Words {
+        [self.identity as u64, (self.identity >> 64) as u64, self.sequence, self.end]
+    }
+}
+
 impl Shard {
     /// Where an identity belongs: its lower half as a fraction of all slots.
     fn home(&self, identity: u128) -> usize {
@@ -133,10 +146,10 @@ impl Shard {
         if at + 1 == self.slots.len() { 0 } else { at + 1 }
     }
 
-    fn find(&self, identity: u128) -> Option<&Slot> {
+    fn find(&self, identity: u128) -> Option<Slot> {
         let mut at = self.home(identity);
         loop {
-            let slot = self.slots.get(at)?;
+            let slot = Slot::of(self.slots.get(at)?);
             if slot.end == 0 {
                 return None;
             }
@@ -154,7 +167,7 @@ impl Shard {
         let mut at = self.home(new.identity);
         let mut over = None;
         loop {
-            let slot = self.slots[at];
+            let slot = Slot::of(&self.slots[at]);
             if slot.end == 0 || slot.identity == new.identity {
                 break;
             }
@@ -163,19 +176,15 @@ impl Shard {
             }
             at = self.after(at);
         }
-        if self.slots[at].end != 0 {
-            self.slots[at] = new;
-        } else if let Some(over) = over {
-            // The place of one that is over serves again; what stands behind it is still found.
-            self.slots[over] = new;
-        } else {
-            self.slots[at] = new;
-            self.used += 1;
-        }
+        let unused = Slot::of(&self.slots[at]).end == 0;
+        // The place of one that is over serves again; what stands behind it is still found.
+        let place = over.filter(|_| unused).unwrap_or(at);
+        self.used += usize::from(unused && place == at);
+        self.slots[place] = new.words();
     }
 
     fn live(&self, tick: Tick) -> usize {
-        self.slots.iter().filter(|slot| slot.end > tick).count()
+        self.slots.iter().filter(|words| Slot::of(words).end > tick).count()
     }
 
     /// Gives memory back where most of it holds nothing any more.
@@ -190,12 +199,12 @@ impl Shard {
         let slots = vec![UNUSED; slots_for(self.live(now))];
         let old = std::mem::replace(&mut self.slots, slots);
         self.used = 0;
-        for slot in old.into_iter().filter(|slot| slot.end > now) {
-            let mut at = self.home(slot.identity);
-            while self.slots[at].end != 0 {
+        for words in old.into_iter().filter(|words| Slot::of(words).end > now) {
+            let mut at = self.home(Slot::of(&words).identity);
+            while Slot::of(&self.slots[at]).end != 0 {
                 at = self.after(at);
             }
-            self.slots[at] = slot;
+            self.slots[at] = words;
             self.used += 1;
         }
     }

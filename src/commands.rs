@@ -1,6 +1,8 @@
 //! The command line: one file a command.
 
+mod completions;
 mod import;
+mod man;
 mod play;
 mod replay;
 mod run;
@@ -8,6 +10,11 @@ mod state;
 mod verify;
 
 use clap::{Parser, Subcommand};
+use gridweaver::connectors::SinkError;
+use gridweaver::connectors::file::STANDARD_STREAM;
+use gridweaver::engine::EngineError;
+use gridweaver::import::ImportError;
+use std::io;
 use std::process::ExitCode;
 
 /// A streaming dataflow engine for electric grids: live grid events in, provable dispatch orders out.
@@ -21,18 +28,16 @@ pub(crate) struct Arguments {
     command: Command,
 }
 
+/// Each command is described where its arguments are.
 #[derive(Subcommand)]
 enum Command {
-    /// Run the engine; without a configuration, play the bundled real grid's day
     Run(run::Arguments),
-    /// Play recorded history through the same engine
     Replay(replay::Arguments),
-    /// Show what the views held at a time
     State(state::Arguments),
-    /// Check recorded decisions against the rules of dispatch, independently of the planner
     Verify(verify::Arguments),
-    /// Turn a known grid format into records
     Import(import::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 /// Why a command failed.
@@ -49,6 +54,20 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
     }
 }
 
+impl Failure {
+    /// Whether all that failed is that whoever read standard output has left, as `head` does.
+    pub(crate) fn is_reader_gone(&self) -> bool {
+        let (Self::Usage(error) | Self::Run(error)) = self;
+        if let Some(EngineError::Sink(SinkError::ReaderGone { output })) = error.downcast_ref() {
+            return output == STANDARD_STREAM;
+        }
+        // What commands write to standard output themselves bears no context.
+        let written = error.downcast_ref::<io::Error>();
+        written.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+            || error.downcast_ref().is_some_and(ImportError::is_reader_gone)
+    }
+}
+
 /// A failure of usage or configuration.
 fn usage(error: impl Into<anyhow::Error>) -> Failure {
     Failure::Usage(error.into())
@@ -62,6 +81,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::State(arguments) => state::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Import(arguments) => import::run(arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
     }
 }
 

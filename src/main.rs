@@ -3,6 +3,7 @@
 mod commands;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -10,12 +11,44 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     end_on_panic();
-    let arguments = commands::Arguments::parse();
+    let arguments = match commands::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
     match commands::run(arguments) {
         Ok(code) => code,
+        // Whoever read our output has seen enough.
+        Err(failure) if failure.is_reader_gone() => ExitCode::SUCCESS,
         Err(commands::Failure::Usage(error)) => complain(&error, 2),
         Err(commands::Failure::Run(error)) => complain(&error, 1),
     }
+}
+
+/// What was asked for on the command line makes no sense, or is help.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let is_help = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    );
+    if is_help {
+        error.exit();
+    }
+    let text = error.to_string();
+    // Behind the problem, its arguments and a tip stands how the command is used.
+    let told = text.lines().take_while(|line| {
+        !line.starts_with("Usage:") && !line.starts_with("For more information")
+    });
+    let told = told.map(str::trim).filter(|line| !line.is_empty()).map(|line| {
+        let tip = line.strip_prefix("tip: ");
+        tip.map_or_else(|| line.to_owned(), |tip| format!("({tip})"))
+    });
+    let told = told.collect::<Vec<_>>().join(" ");
+    let problem = told.strip_prefix("error: ").unwrap_or(&told);
+    let usage = text.lines().find_map(|line| line.strip_prefix("Usage: "));
+    let usage = usage.map(|usage| format!("; usage: {usage}")).unwrap_or_default();
+    complain(&anyhow::anyhow!("{problem}{usage}"), 2)
 }
 
 /// One line: what, where, what to do.

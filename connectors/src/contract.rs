@@ -205,11 +205,11 @@ pub enum SourceError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SinkError {
-    /// Whoever read our output has left: a reason to end, hardly one to complain.
-    #[error("the reader of `{name}` has gone")]
+    /// Whoever read our output has left. On standard output (`-`) that is a way to end.
+    #[error("the reader of `{output}` has gone: start it again, then this")]
     ReaderGone {
-        /// The sink.
-        name: String,
+        /// The pipe, as configured; `-` is standard output.
+        output: String,
     },
     /// A file or pipe.
     #[cfg(feature = "file")]

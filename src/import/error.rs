@@ -60,11 +60,13 @@ pub enum ImportError {
 }
 
 impl ImportError {
-    /// Whether whoever read the output has gone: a reason to end, hardly one to complain.
+    /// Whether whoever read standard output has gone: a way to end, nothing to complain of.
     #[must_use]
     pub fn is_reader_gone(&self) -> bool {
         match self {
-            Self::Unwritable { cause, .. } => cause.kind() == io::ErrorKind::BrokenPipe,
+            Self::Unwritable { path, cause } => {
+                path.as_os_str() == "-" && cause.kind() == io::ErrorKind::BrokenPipe
+            }
             _ => false,
         }
     }

@@ -82,7 +82,7 @@ impl FileSink {
     fn fail(&mut self, action: &'static str, cause: io::Error) -> SinkError {
         self.has_failed = true;
         if cause.kind() == io::ErrorKind::BrokenPipe {
-            return SinkError::ReaderGone { name: self.name.clone() };
+            return SinkError::ReaderGone { output: self.path.display().to_string() };
         }
         FileError::refused(action, &self.path, cause).into()
     }

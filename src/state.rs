@@ -2,6 +2,7 @@
 
 use crate::engine::{Observed, Outcome, Reading};
 use gridweaver_dataflows::change::Referrer;
+use gridweaver_dataflows::planner::OrderPicture;
 use gridweaver_model::json::JsonWriter;
 use gridweaver_model::{Reason, Rules, Tick, Time, Watts, decimal};
 use std::collections::BTreeMap;
@@ -225,12 +226,17 @@ impl State {
                 mw(balance.surplus)
             );
         }
-        let _ =
-            writeln!(out, "\n{:<27} {:<16} {:<16} {:>12} status", "order", "kind", "area", "MW");
+        let _ = writeln!(
+            out,
+            "\n{:<27} {:<16} {:<16} {:>12} {:<8} bid / path",
+            "order", "kind", "area", "MW", "status"
+        );
         for order in &planner.orders {
-            let (name, kind, area) = (&order.order, order.kind, &order.area);
-            let amount = mw(order.amount);
-            let _ = writeln!(out, "{name:<27} {kind:<16} {area:<16} {amount:>12} {}", order.status);
+            let (name, kind, area, status) = (&order.order, order.kind, &order.area, order.status);
+            let (amount, bid_or_path) = (mw(order.amount), bid_or_path(order));
+            let line =
+                format!("{name:<27} {kind:<16} {area:<16} {amount:>12} {status:<8} {bid_or_path}");
+            let _ = writeln!(out, "{}", line.trim_end());
         }
         let picture = &self.observed.picture;
         let eligible = planner.bids.iter().filter(|bid| bid.eligible).count();
@@ -258,4 +264,10 @@ impl State {
         );
         out
     }
+}
+
+/// What an order rests on: a bid, or a path of areas; nothing where load is shed.
+fn bid_or_path(order: &OrderPicture) -> String {
+    let bid = order.bid.as_ref().map(ToString::to_string);
+    bid.unwrap_or_else(|| order.path.join(" > "))
 }

@@ -86,6 +86,10 @@ pub struct OrderPicture {
     pub plan: Text,
     /// The area that it serves.
     pub area: Text,
+    /// The bid that it activates.
+    pub bid: Option<Text>,
+    /// The areas that it passes, sender first; of a transfer only.
+    pub path: Vec<Text>,
     /// How much; of a transfer, delivered.
     pub amount: Watts,
     /// When it was written.
@@ -182,12 +186,18 @@ impl Planner {
             Instruction::Transfer { .. } => ("transfer", None),
             Instruction::Curtailment => ("curtailment", None),
         };
+        let path = match &order.instruction {
+            Instruction::Transfer { path, .. } => path.clone(),
+            Instruction::DemandResponse { .. } | Instruction::Curtailment => Vec::new(),
+        };
         let area = self.standing.plans.get(&order.plan).map(|plan| plan.area.clone());
         OrderPicture {
             order: name.clone(),
             kind,
             plan: order.plan.clone(),
             area: area.unwrap_or_default(),
+            bid: order.bid().cloned(),
+            path,
             amount: order.amount,
             since: order.since,
             until,

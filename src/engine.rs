@@ -24,6 +24,7 @@ mod pace;
 mod writer;
 
 pub use gate::Limits;
+pub use gridweaver_dataflows::planner::{Course, Moment, RegionMoment};
 pub use intake::Reading;
 pub use observe::{CutOff, Observed};
 pub use pace::Pace;
@@ -33,6 +34,7 @@ use gate::Gate;
 use gridweaver_connectors::{Sink, SinkError, Source, SourceError};
 use gridweaver_model::{Rules, Tick};
 use intake::Intake;
+use observe::{Seen, Wanted};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -60,6 +62,8 @@ pub struct Job {
     pub pace: Option<Pace>,
     /// Whether to keep and return the state of all views.
     pub observed: bool,
+    /// Whether to keep and return how balances and orders went over time.
+    pub course: bool,
     /// Raised from outside to end early: what was decided is written, the open tick is not decided.
     pub stop: Arc<AtomicBool>,
     /// How far it has come, for whoever watches.
@@ -88,6 +92,8 @@ pub struct Outcome {
     pub last_tick: Option<Tick>,
     /// What the views held at the end, where asked for.
     pub observed: Option<Observed>,
+    /// How balances and orders went over time, where asked for.
+    pub course: Option<Course>,
     /// Whether it was ended early from outside.
     pub stopped: bool,
 }
@@ -181,8 +187,9 @@ pub fn run(job: Job) -> Result<Outcome, EngineError> {
         let thread = thread.spawn(move || intake.run());
         intakes.push(thread.map_err(|error| EngineError::Workers(error.to_string()))?);
     }
-    let observed = drive::drive(job.workers, inlets, job.observed, to_writer, &shared)?;
-    finish(&shared, intakes, writing, observed)
+    let wanted = Wanted { observed: job.observed, course: job.course };
+    let seen = drive::drive(job.workers, inlets, wanted, to_writer, &shared)?;
+    finish(&shared, intakes, writing, seen)
 }
 
 type IntakeThread = thread::JoinHandle<Result<Reading, SourceError>>;
@@ -193,9 +200,10 @@ fn finish(
     shared: &Shared,
     intakes: Vec<IntakeThread>,
     writing: WriterThread,
-    observed: Option<Observed>,
+    seen: Seen,
 ) -> Result<Outcome, EngineError> {
-    let mut outcome = Outcome { observed, ..Outcome::default() };
+    let mut outcome =
+        Outcome { observed: seen.observed, course: seen.course, ..Outcome::default() };
     let mut failed = None;
     for intake in intakes {
         match intake.join().map_err(|_| EngineError::Panicked("intake"))? {

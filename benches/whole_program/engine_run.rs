@@ -30,6 +30,7 @@ pub(crate) fn run(input: &Path, output: &Path) -> anyhow::Result<(u64, String)> 
         open_from: None,
         pace: None,
         observed: false,
+        course: false,
         stop: Arc::new(AtomicBool::new(false)),
         progress: Arc::new(Watch::default()),
     })?;

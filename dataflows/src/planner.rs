@@ -21,10 +21,12 @@
 //! | `draft` | a new plan of an island, from the tick's inputs alone |
 //! | `adopt`, `telling`, `constraints` | the records that make it stand, and what they rest on |
 //! | `picture` | what a state shows of it |
+//! | `course` | how it went over time, for whoever looks back |
 
 mod adopt;
 mod answers;
 mod constraints;
+mod course;
 mod draft;
 mod endings;
 mod grid;
@@ -35,6 +37,7 @@ mod shelves;
 mod standing;
 mod telling;
 
+pub use self::course::{Course, Moment, RegionMoment};
 pub use self::grid::Balance;
 pub use self::picture::{AreaPicture, BidPicture, OrderPicture, PlannerPicture, ProgramPicture};
 pub use self::standing::{Instruction, Order, Plan, Started};
@@ -76,6 +79,7 @@ pub struct Planner {
     drafted_flow: BTreeMap<(Text, Text), Watts>,
     drafted_sent: BTreeMap<Text, Watts>,
     told: Vec<Decision>,
+    course: Option<Course>,
 }
 
 /// Nodes that areas of the tick before now have in which areas.
@@ -101,6 +105,7 @@ impl Planner {
             drafted_flow: BTreeMap::new(),
             drafted_sent: BTreeMap::new(),
             told: Vec::new(),
+            course: None,
         }
     }
 
@@ -426,6 +431,7 @@ impl View for Planner {
         // A final answer that came before its order ends it in the tick after the order's.
         self.ending.retain(|order, _| self.standing.orders.contains_key(order));
         self.tell_statuses();
+        self.note_course();
         out.extend(self.told.drain(..).map(|decision| Change::Decision(Box::new(decision))));
         self.wake(timeout)
     }

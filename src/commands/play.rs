@@ -93,6 +93,7 @@ pub(crate) fn job(settings: &Settings, sources: Vec<Box<dyn Source>>) -> Job {
         open_from: None,
         pace: None,
         observed: false,
+        course: false,
         stop: Arc::new(AtomicBool::new(false)),
         progress: Arc::new(Watch::default()),
     }

@@ -7,11 +7,11 @@
 
 use super::EngineError;
 use super::Shared;
-use super::observe::{Observed, observe};
+use super::observe::{Seen, Wanted, see};
 use super::writer::ToWriter;
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use gridweaver_dataflows::closing::ClosedTick;
-use gridweaver_dataflows::pipeline::{Views, pipeline};
+use gridweaver_dataflows::pipeline::pipeline;
 use gridweaver_dataflows::row::Row;
 use gridweaver_model::Tick;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -91,10 +91,10 @@ pub(super) fn inlets(workers: usize, partitions: usize) -> (Vec<Delivery>, Vec<I
 pub(super) fn drive(
     workers: usize,
     inlets: Vec<Inlet>,
-    observed: bool,
+    wanted: Wanted,
     to_writer: Sender<ToWriter>,
     shared: &Arc<Shared>,
-) -> Result<Option<Observed>, EngineError> {
+) -> Result<Seen, EngineError> {
     let mut config = timely::Config::process(workers);
     differential_dataflow::configure(
         &mut config.worker,
@@ -106,10 +106,10 @@ pub(super) fn drive(
     let guards = timely::execute(config, move |worker| {
         let inlet = inlets[worker.index()].lock().unwrap_or_else(PoisonError::into_inner).take();
         let inlet = inlet.expect("each worker takes its inlet once");
-        work(worker, inlet, observed, to_writer.clone(), &shared)
+        work(worker, inlet, wanted, to_writer.clone(), &shared)
     });
     let guards = guards.map_err(EngineError::Workers)?;
-    let mut first = None;
+    let mut first = Seen::default();
     for (index, result) in guards.join().into_iter().enumerate() {
         let result = result.map_err(|_| EngineError::Panicked("worker"))?;
         if index == 0 {
@@ -123,32 +123,29 @@ pub(super) fn drive(
 fn work(
     worker: &mut Worker,
     inlet: Inlet,
-    observed: bool,
+    wanted: Wanted,
     to_writer: Sender<ToWriter>,
     shared: &Arc<Shared>,
-) -> Option<Observed> {
+) -> Seen {
     let probe = Handle::new();
     let views = worker.dataflow::<Tick, _, _>(|scope| {
         let rows = rows(scope, inlet, Arc::clone(shared));
-        let (closed, views) = pipeline(rows, &shared.rules, observed);
+        let (closed, views) = pipeline(rows, &shared.rules, wanted.observed);
+        if wanted.course {
+            views.planner.borrow_mut().keep_course();
+        }
         hand_over(closed, to_writer).probe_with(&probe);
         views
     });
     while !shared.is_read_out() || probe.less_than(&shared.target()) {
         worker.step_or_park(Some(PARK));
     }
-    let observed = (worker.index() == 0).then(|| observe_views(&views)).flatten();
+    let seen = if worker.index() == 0 { see(&views) } else { Seen::default() };
     // The dataflow still holds capabilities for ticks that stay open: it is dropped, not drained.
     for dataflow in worker.installed_dataflows() {
         worker.drop_dataflow(dataflow);
     }
-    observed
-}
-
-fn observe_views(views: &Views) -> Option<Observed> {
-    let critical_lines = views.critical_lines.as_ref()?.borrow();
-    let picture = views.picture.as_ref()?.borrow();
-    Some(observe(&views.planner.borrow(), &views.totals.borrow(), &critical_lines, &picture))
+    seen
 }
 
 /// The source operator: this worker's partitions, each under its own capability. Rows stay in the

@@ -1,8 +1,9 @@
-//! What the views held at the end of the last closed tick.
+//! What the views held at the end of the last closed tick, and how they came there.
 
 use gridweaver_dataflows::critical_lines::CriticalLines;
 use gridweaver_dataflows::picture::Picture;
-use gridweaver_dataflows::planner::{Planner, PlannerPicture};
+use gridweaver_dataflows::pipeline::Views;
+use gridweaver_dataflows::planner::{Course, Planner, PlannerPicture};
 use gridweaver_dataflows::totals::Totals;
 use gridweaver_model::{Text, Watts};
 use std::collections::BTreeSet;
@@ -31,7 +32,31 @@ pub struct CutOff {
     pub regions: Vec<Text>,
 }
 
-pub(super) fn observe(
+/// What a run is to keep besides its decisions.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) observed: bool,
+    pub(super) course: bool,
+}
+
+/// What it kept.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) observed: Option<Observed>,
+    pub(super) course: Option<Course>,
+}
+
+/// Looks at the views once they are complete.
+pub(super) fn see(views: &Views) -> Seen {
+    let planner = views.planner.borrow();
+    let kept = views.critical_lines.as_ref().zip(views.picture.as_ref());
+    let observed = kept.map(|(critical_lines, picture)| {
+        observe(&planner, &views.totals.borrow(), &critical_lines.borrow(), &picture.borrow())
+    });
+    Seen { observed, course: planner.course().cloned() }
+}
+
+fn observe(
     planner: &Planner,
     totals: &Totals,
     critical_lines: &CriticalLines,

@@ -139,6 +139,7 @@ impl Play {
             open_from: self.open_from,
             pace: None,
             observed: self.observed,
+            course: false,
             stop: Arc::new(AtomicBool::new(false)),
             progress: Arc::new(Watch::default()),
         }

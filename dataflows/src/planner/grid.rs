@@ -173,6 +173,11 @@ impl Grid {
         self.by_island.get(island).into_iter().flatten()
     }
 
+    /// How many islands.
+    pub(super) fn island_count(&self) -> u64 {
+        self.by_island.len() as u64
+    }
+
     pub(super) fn main_area(&self, region: &Text) -> Option<&Text> {
         self.main_areas.get(region)
     }

@@ -22,6 +22,7 @@ pub mod latency;
 pub mod settings;
 pub mod state;
 pub mod summary;
+mod unmet;
 pub mod verify;
 
 pub use gridweaver_connectors as connectors;

@@ -5,6 +5,7 @@
 //! together; only then do its records stop being in flight.
 
 use super::Shared;
+use crate::unmet::Unmet;
 use crossbeam_channel::Receiver;
 use gridweaver_connectors::{Sink, SinkError};
 use gridweaver_dataflows::closing::ClosedTick;
@@ -114,7 +115,7 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     written: Written,
     started: Instant,
-    unmet: BTreeMap<String, Watts>,
+    unmet: Unmet,
 }
 
 /// Messages that are made durable together.
@@ -132,7 +133,7 @@ impl Writer {
             shared,
             written: Written::default(),
             started: Instant::now(),
-            unmet: BTreeMap::new(),
+            unmet: Unmet::default(),
         }
     }
 
@@ -236,19 +237,13 @@ impl Writer {
                 entry.0 += 1;
                 entry.1 += power;
             }
-            match &decision.event {
-                Event::PlanCreated(plan) => {
-                    written.plans += 1;
-                    written.plan_cost += plan.cost;
-                }
-                Event::ShortfallUnmet(unmet) => {
-                    let area = decision.area.as_ref().map(ToString::to_string);
-                    self.unmet.insert(area.unwrap_or_default(), unmet.unmet);
-                }
-                _ => {}
+            if let Event::PlanCreated(plan) = &decision.event {
+                written.plans += 1;
+                written.plan_cost += plan.cost;
             }
+            self.unmet.note(&decision.event);
         }
-        written.unmet_max = written.unmet_max.max(self.unmet.values().copied().sum());
+        written.unmet_max = written.unmet_max.max(self.unmet.sum());
     }
 
     fn note_latency(&mut self, closed_at: Instant) {

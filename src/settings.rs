@@ -4,7 +4,10 @@
 //! Relative paths are relative to the file. Durations are text with a unit (`"4s"`), sizes likewise
 //! (`"128MiB"`). What is read here is checked here: an engine that starts has sound settings.
 
+mod blame;
 mod quantity;
+
+pub use blame::line_of;
 
 use gridweaver_model::rules::{Dispatch, Late, Rules, Stale};
 use gridweaver_model::{Ppm, Price, Watts};
@@ -256,57 +259,81 @@ impl Settings {
     ) -> Result<Self, SettingsError> {
         let wrong = |message: String| SettingsError::Wrong { path: path.to_owned(), message };
         let text = quantity::expanded(text).map_err(wrong)?;
-        let mut table: toml::Table =
-            text.parse().map_err(|error: toml::de::Error| wrong(located(&text, &error)))?;
-        // Once from the text alone, so that errors name its lines.
-        toml::from_str::<Self>(&text).map_err(|error| wrong(located(&text, &error)))?;
+        let of_file = |error: toml::de::Error| wrong(blame::located(&text, &error));
+        let mut settings: Self = toml::from_str(&text).map_err(of_file)?;
+        let mut table: toml::Table = text.parse().map_err(of_file)?;
+        // One after the other, so that errors name the one that is wrong.
         for setting in overrides {
-            quantity::set(&mut table, setting).map_err(wrong)?;
+            let of_override = |message: String| SettingsError::Wrong {
+                path: PathBuf::from(format!("--set {setting}")),
+                message,
+            };
+            quantity::set(&mut table, setting).map_err(of_override)?;
+            settings = table
+                .clone()
+                .try_into()
+                .map_err(|error: toml::de::Error| of_override(blame::advised(error.message())))?;
         }
-        let mut settings: Self =
-            table.try_into().map_err(|error: toml::de::Error| wrong(advised(error.message())))?;
         settings.base = base;
-        settings.check().map_err(wrong)?;
+        if let Some((key, rule)) = settings.broken_rule() {
+            let overridden = overrides.iter().rev().find(|setting| {
+                setting.split_once('=').is_some_and(|(name, _)| name.trim() == key)
+            });
+            return Err(match (overridden, line_of(&text, key, 1)) {
+                (Some(setting), _) => SettingsError::Wrong {
+                    path: PathBuf::from(format!("--set {setting}")),
+                    message: format!("{key} {rule}"),
+                },
+                (None, Some(line)) => wrong(format!("line {line}, {key}: it {rule}")),
+                (None, None) => wrong(format!("{key} {rule}")),
+            });
+        }
         Ok(settings)
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// The first key whose value is out of its range, and what its value must be.
+    fn broken_rule(&self) -> Option<(&'static str, &'static str)> {
         let engine = &self.engine;
         let dispatch = &self.dispatch;
         let day_ms = 86_400_000;
         let rules = [
-            (engine.tick.0.0 > 0, "engine.tick must be above 0"),
-            (engine.workers > 0, "engine.workers must be at least 1"),
-            (engine.in_flight_records > 0, "engine.in_flight_records must be above 0"),
-            (engine.in_flight_bytes.0 > 0, "engine.in_flight_bytes must be above 0"),
-            (engine.max_record_bytes.0 > 0, "engine.max_record_bytes must be above 0"),
-            (engine.max_skew > 0, "engine.max_skew must be at least 1"),
-            (dispatch.lost_load_price.0 > 0, "dispatch.lost_load_price must be above 0"),
-            (dispatch.loss_per_km.0 >= 0, "dispatch.loss_per_km must not be below 0"),
-            (dispatch.deadband_mw.0 >= 0, "dispatch.deadband_mw must not be below 0"),
-            (dispatch.replan_every.0.0 > 0, "dispatch.replan_every must be above 0"),
+            (engine.tick.0.0 > 0, "engine.tick", "must be above 0"),
+            (engine.workers > 0, "engine.workers", "must be at least 1"),
+            (engine.in_flight_records > 0, "engine.in_flight_records", "must be above 0"),
+            (engine.in_flight_bytes.0 > 0, "engine.in_flight_bytes", "must be above 0"),
+            (engine.max_record_bytes.0 > 0, "engine.max_record_bytes", "must be above 0"),
+            (engine.max_skew > 0, "engine.max_skew", "must be at least 1"),
+            (dispatch.lost_load_price.0 > 0, "dispatch.lost_load_price", "must be above 0"),
+            (dispatch.loss_per_km.0 >= 0, "dispatch.loss_per_km", "must not be below 0"),
+            (dispatch.deadband_mw.0 >= 0, "dispatch.deadband_mw", "must not be below 0"),
+            (dispatch.replan_every.0.0 > 0, "dispatch.replan_every", "must be above 0"),
             (
                 (0..=1_000_000).contains(&dispatch.replan_gain.0),
-                "dispatch.replan_gain must be from 0 to 1",
+                "dispatch.replan_gain",
+                "must be from 0 to 1",
             ),
             (
                 (0..=1_000_000).contains(&dispatch.reliability.0),
-                "dispatch.reliability must be from 0 to 1",
+                "dispatch.reliability",
+                "must be from 0 to 1",
             ),
             (
                 (0..=10_000_000).contains(&dispatch.reliability_weight.0),
-                "dispatch.reliability_weight must be from 0 to 10",
+                "dispatch.reliability_weight",
+                "must be from 0 to 10",
             ),
             (
                 (0..1_000_000).contains(&dispatch.flexibility_weight.0),
-                "dispatch.flexibility_weight must be from 0 to below 1",
+                "dispatch.flexibility_weight",
+                "must be from 0 to below 1",
             ),
             (
                 (1..=30 * day_ms).contains(&dispatch.flexibility_horizon.0.0),
-                "dispatch.flexibility_horizon must be above 0 and at most 30d",
+                "dispatch.flexibility_horizon",
+                "must be above 0 and at most 30d",
             ),
         ];
-        rules.iter().find(|(kept, _)| !kept).map_or(Ok(()), |(_, rule)| Err((*rule).to_owned()))
+        rules.into_iter().find(|(kept, ..)| !kept).map(|(_, key, rule)| (key, rule))
     }
 
     /// The settings that decide.
@@ -358,32 +385,6 @@ impl Settings {
     }
 }
 
-/// An error with its line and column.
-fn located(text: &str, error: &toml::de::Error) -> String {
-    let message = advised(error.message());
-    let Some(span) = error.span() else { return message };
-    let before = &text[..span.start.min(text.len())];
-    let line = before.matches('\n').count() + 1;
-    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-    format!("line {line}, column {column}: {message}")
-}
-
-/// An error about an unknown key, with the nearest that there is.
-fn advised(message: &str) -> String {
-    let message = message.trim();
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    let [unknown, known @ ..] = quoted.as_slice() else { return message.to_owned() };
-    let unexpected = message.starts_with("unknown ");
-    let nearest = known.iter().max_by(|a, b| {
-        let likeness = |key: &str| strsim::jaro_winkler(unknown, key);
-        likeness(a).total_cmp(&likeness(b))
-    });
-    match nearest.filter(|_| unexpected) {
-        Some(key) => format!("there is no key or value `{unknown}` here; did you mean `{key}`?"),
-        None => message.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -410,8 +411,14 @@ mod tests {
     #[test]
     fn an_unknown_key_is_refused_with_the_nearest() {
         let error = parse("[engine]\ntick = \"4s\"\nlatenes = \"2s\"\n").unwrap_err();
-        assert!(error.contains("line 3"), "{error}");
-        assert!(error.contains("did you mean `lateness`?"), "{error}");
+        assert_eq!(
+            error,
+            "c.toml: line 3, engine.latenes: there is no key `latenes` here; did you mean `lateness`?"
+        );
+        let source = "[[source]]\nkind = \"file\"\npaths = [\"a\"]\nfolow = true\n";
+        let error = parse(source).unwrap_err();
+        assert!(error.contains("line 4, source.folow: "), "{error}");
+        assert!(error.contains("did you mean `follow`?"), "{error}");
     }
 
     #[test]
@@ -429,7 +436,10 @@ mod tests {
     #[test]
     fn a_value_out_of_range_says_what_is_allowed() {
         let error = parse("[dispatch]\nflexibility_weight = 1").unwrap_err();
-        assert!(error.contains("from 0 to below 1"), "{error}");
+        assert_eq!(
+            error,
+            "c.toml: line 2, dispatch.flexibility_weight: it must be from 0 to below 1"
+        );
         assert!(parse("[engine]\ntick = \"4\"").unwrap_err().contains("unit"), "no unit");
     }
 }

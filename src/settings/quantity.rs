@@ -124,7 +124,7 @@ impl<'de, const D: u32> Deserialize<'de> for Decimal<D> {
 /// The text with `${VARIABLE}` replaced from the environment.
 pub(super) fn expanded(text: &str) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
+    for (line, number) in text.split_inclusive('\n').zip(1..) {
         if line.trim_start().starts_with('#') {
             out.push_str(line);
             continue;
@@ -133,7 +133,9 @@ pub(super) fn expanded(text: &str) -> Result<String, String> {
         while let Some((before, after)) = rest.split_once("${") {
             let Some((name, behind)) = after.split_once('}') else { break };
             let value = std::env::var(name).map_err(|_| {
-                format!("`${{{name}}}`: the environment has no such variable; set it")
+                format!(
+                    "line {number}: `${{{name}}}`: the environment has no such variable; set it"
+                )
             })?;
             out.push_str(before);
             out.push_str(&value);
@@ -148,19 +150,19 @@ pub(super) fn expanded(text: &str) -> Result<String, String> {
 pub(super) fn set(table: &mut toml::Table, setting: &str) -> Result<(), String> {
     let (key, value) = setting
         .split_once('=')
-        .ok_or_else(|| format!("--set {setting}: write key=value, such as engine.tick=1s"))?;
+        .ok_or_else(|| "write key=value, such as engine.tick=1s".to_owned())?;
     let parsed = format!("value = {value}").parse::<toml::Table>().ok();
     let value = parsed
         .and_then(|mut table| table.remove("value"))
         .unwrap_or_else(|| toml::Value::String(value.to_owned()));
     let mut path: Vec<&str> = key.split('.').collect();
     let last = path.pop().filter(|last| !last.is_empty());
-    let last = last.ok_or_else(|| format!("--set {setting}: the key is empty"))?;
+    let last = last.ok_or_else(|| "the key is empty: write key=value".to_owned())?;
     let mut inner = table;
     for part in path {
         let entry = inner.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
         inner =
-            entry.as_table_mut().ok_or_else(|| format!("--set {setting}: `{part}` is no table"))?;
+            entry.as_table_mut().ok_or_else(|| format!("`{part}` is no table: override a key"))?;
     }
     inner.insert(last.to_owned(), value);
     Ok(())

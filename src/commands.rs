@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod compare;
 mod completions;
 mod import;
 mod man;
@@ -35,6 +36,7 @@ enum Command {
     Replay(replay::Arguments),
     State(state::Arguments),
     Verify(verify::Arguments),
+    Compare(compare::Arguments),
     Import(import::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -62,7 +64,7 @@ impl Failure {
             return output == STANDARD_STREAM;
         }
         // What commands write to standard output themselves bears no context.
-        let written = error.downcast_ref::<io::Error>();
+        let written = error.downcast_ref::<io::Error>().filter(|_| error.chain().len() == 1);
         written.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
             || error.downcast_ref().is_some_and(ImportError::is_reader_gone)
     }
@@ -80,6 +82,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::State(arguments) => state::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Import(arguments) => import::run(arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),

@@ -11,11 +11,13 @@
 //! | [`settings`] | the configuration |
 //! | [`state`] | what the views held at a time |
 //! | [`verify`] | the checker of recorded decisions, independent of the planner |
+//! | [`compare`] | two recorded outputs side by side |
 //! | [`import`] | known grid formats to records |
 //! | [`summary`], [`latency`] | what a run came to |
 //!
 //! The records are in [`model`], the views in [`dataflows`], files in [`connectors`].
 
+pub mod compare;
 pub mod engine;
 pub mod import;
 pub mod latency;

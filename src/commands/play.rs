@@ -1,14 +1,15 @@
 //! What `run`, `replay` and `state` share: settings, partitions, signals, a progress bar.
 
 use super::{Failure, usage};
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use gridweaver::connectors::Source;
-use gridweaver::connectors::file::{FileSource, Options, expand, is_same_file};
+use gridweaver::connectors::file::{FileSource, Options, STANDARD_STREAM, expand, is_same_file};
 use gridweaver::engine::{Job, Limits, Outcome, Watch, run};
 use gridweaver::model::Time;
 use gridweaver::settings::{Settings, SettingsError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{self, IsTerminal as _};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,6 +58,15 @@ pub(crate) fn inputs(
         sources.push(Box::new(FileSource::open(file, &options)?));
     }
     Ok(sources)
+}
+
+/// Opens recorded decisions; `-` is standard input.
+pub(crate) fn recorded(path: &Path) -> Result<Box<dyn BufRead>, Failure> {
+    if path.as_os_str() == STANDARD_STREAM {
+        return Ok(Box::new(BufReader::new(io::stdin())));
+    }
+    let file = File::open(path).with_context(|| format!("the orders `{}`", path.display()))?;
+    Ok(Box::new(BufReader::with_capacity(1 << 20, file)))
 }
 
 /// An output that is an input would destroy what is read.

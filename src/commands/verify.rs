@@ -1,16 +1,15 @@
 //! `gridweaver verify`: recorded decisions against the rules of dispatch.
 
 use super::Failure;
-use super::play::{Configured, inputs};
-use anyhow::{Context as _, anyhow};
+use super::play::{Configured, inputs, recorded};
+use anyhow::anyhow;
 use gridweaver::connectors::{Batch, Progress, Source};
 use gridweaver::dataflows::twins::history::{Read, Reads};
 use gridweaver::model::decode;
 use gridweaver::verify::{lines, verify};
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -42,13 +41,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let failed = Failed::default();
     let reads =
         sources.into_iter().map(|source| reads(source, record_bytes_max, Rc::clone(&failed)));
-    let orders: Box<dyn BufRead> = if arguments.orders.as_os_str() == "-" {
-        Box::new(BufReader::new(io::stdin()))
-    } else {
-        let file = File::open(&arguments.orders);
-        let file = file.with_context(|| format!("the orders `{}`", arguments.orders.display()))?;
-        Box::new(BufReader::with_capacity(1 << 20, file))
-    };
+    let orders = recorded(&arguments.orders)?;
     let breaches = verify(reads.collect(), lines(orders), &settings.rules());
     if let Some(error) = failed.take() {
         return Err(error.into());

@@ -6,6 +6,7 @@ mod import;
 mod man;
 mod play;
 mod replay;
+mod report;
 mod run;
 mod state;
 mod verify;
@@ -38,6 +39,7 @@ enum Command {
     Verify(verify::Arguments),
     Compare(compare::Arguments),
     Import(import::Arguments),
+    Report(report::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -83,6 +85,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::State(arguments) => state::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Import(arguments) => import::run(arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),

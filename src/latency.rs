@@ -9,11 +9,12 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 
-/// Writes the log.
+/// Writes the log, and makes its folder where there is none.
 ///
 /// # Errors
 /// Where the file can't be written.
 pub fn write_log(latencies: &Latencies, path: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(path.parent().unwrap_or(Path::new("")))?;
     let mut out = BufWriter::new(File::create(path)?);
     let mut serializer = V2DeflateSerializer::new();
     let mut builder = IntervalLogWriterBuilder::new();

@@ -12,6 +12,7 @@
 //! | [`state`] | what the views held at a time |
 //! | [`verify`] | the checker of recorded decisions, independent of the planner |
 //! | [`compare`] | two recorded outputs side by side |
+//! | [`report`] | latency logs and the day of a run as tables and plots |
 //! | [`import`] | known grid formats to records |
 //! | [`summary`], [`latency`] | what a run came to |
 //!
@@ -21,6 +22,7 @@ pub mod compare;
 pub mod engine;
 pub mod import;
 pub mod latency;
+pub mod report;
 pub mod settings;
 pub mod state;
 pub mod summary;

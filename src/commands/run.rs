@@ -4,18 +4,21 @@ use super::play::{inputs, job, play, refuse_inputs, settings};
 use super::{Failure, usage};
 use anyhow::{Context as _, anyhow};
 use gridweaver::connectors::file::{FileSink, Start};
-use gridweaver::engine::Output;
-use gridweaver::latency;
+use gridweaver::engine::{Course, Output};
+use gridweaver::latency::write_log;
 use gridweaver::model::Time;
+use gridweaver::report::{Log, Section, day, latency, page};
 use gridweaver::settings::{Settings, SinkSettings, SourceSettings};
 use gridweaver::summary::summary;
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const DAY: &[u8] = include_bytes!("../../data/rts-gmlc-day.jsonl.zst");
 const DAY_NAME: &str = "rts-gmlc-day.jsonl.zst";
+/// What a run leaves beside its latency log.
+const REPORT_NAME: &str = "report.html";
 const DAY_SETTINGS: &str = include_str!("../../data/rts-gmlc-day.toml");
 
 /// Run the engine; without a configuration, play the bundled real grid's day
@@ -56,23 +59,48 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         job.dead_letters = Some(Box::new(FileSink::open("dead letters", &path, start)?.sink));
     }
     let rules = job.rules.clone();
+    job.course = settings.latency.log.is_some();
     let (outcome, elapsed) = play(job, true)?;
-    if let Some(log) = &settings.latency.log {
-        let path = settings.path(log);
-        latency::write_log(&outcome.written.latencies, &path)
-            .with_context(|| format!("the latency log `{}`", path.display()))?;
-    }
     let reached = outcome.last_tick.map(|tick| rules.end_of(tick));
     let mut text = summary(&outcome, elapsed, reached);
+    if let Some(log) = &settings.latency.log {
+        let path = settings.path(log);
+        write_log(&outcome.written.latencies, &path)
+            .with_context(|| format!("the latency log `{}`", path.display()))?;
+        write_report(&path, outcome.course.as_ref(), &text)?;
+    }
     if arguments.config.is_none() {
         text += &format!(
-            "written to {}: orders.jsonl, dead-letters.jsonl, latency.hlog, gridweaver.toml (edit it, then: gridweaver run {})\n",
+            "written to {}: orders.jsonl, dead-letters.jsonl, latency.hlog, report.html, gridweaver.toml (edit it, then: gridweaver run {})\n",
             arguments.dir.display(),
             arguments.dir.join("gridweaver.toml").display()
         );
     }
     io::stdout().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Leaves the day as a page beside the latency log.
+fn write_report(log: &Path, course: Option<&Course>, summary: &str) -> Result<(), Failure> {
+    let ends = course.and_then(|course| {
+        Some((course.moments.first_key_value()?.0, course.moments.last_key_value()?.0))
+    });
+    let words = match ends {
+        Some((first, last)) => format!("From {first} to {last}."),
+        None => "No tick closed.".to_owned(),
+    };
+    let mut sections = course.map(day).unwrap_or_default();
+    // A run in which no tick closed has measured nothing.
+    if let Ok(log) = Log::read(log) {
+        sections.push(latency(&[log]));
+    }
+    sections.push(Section {
+        heading: "What it came to".into(),
+        listing: Some(summary.to_owned()),
+        ..Section::default()
+    });
+    let text = page("GridWeaver: the run", &words, &sections);
+    super::report::write(&log.with_file_name(REPORT_NAME), &text)
 }
 
 /// Lays the bundled day and its configuration into a folder.

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod check;
 mod compare;
 mod completions;
 mod import;
@@ -40,6 +41,7 @@ enum Command {
     Compare(compare::Arguments),
     Import(import::Arguments),
     Report(report::Arguments),
+    Check(check::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -86,6 +88,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Import(arguments) => import::run(arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),

@@ -6,6 +6,9 @@
 //! | `replay…` | output, `-`, `--from`, `--until`, `--speed`, dead letters |
 //! | `state…`, `verify…`, `import…` | what they print, and their exit codes |
 //! | `run…` | the bundled day; a configuration; going on after a crash |
+//! | `check…` | what a configuration would do, and each thing that is wrong with it |
+//! | `completions…`, `man…` | made from the commands themselves |
+//! | `a_reader…` | whoever leaves standard output ends the program quietly |
 
 #![allow(clippy::unwrap_used, reason = "a helper that can't go on fails its test")]
 
@@ -264,6 +267,12 @@ fn state_shows_a_time_as_json_and_for_people() {
     for told in ["demand_response", "transfer", "17 records read", "1 dead letters"] {
         assert!(text.contains(told), "no «{told}» in {text}");
     }
+    let ends = |kind: &str| {
+        let line = text.lines().find(|line| line.contains(kind)).unwrap();
+        line.split_whitespace().skip(4).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(ends(" demand_response "), "issued x", "each order with its bid, {text}");
+    assert_eq!(ends(" transfer "), "issued B > A", "or its path, {text}");
 }
 
 #[test]
@@ -330,7 +339,8 @@ fn run_without_a_configuration_plays_the_bundled_day() {
     let folder = Folder::new();
     let said = folder.run(&["run", "--dir", "day"]).well();
     assert!(String::from_utf8(said).unwrap().contains("written to day: orders.jsonl"));
-    for name in ["orders.jsonl", "dead-letters.jsonl", "latency.hlog", "gridweaver.toml"] {
+    let left = ["orders.jsonl", "dead-letters.jsonl", "latency.hlog", "report.html"];
+    for name in left.into_iter().chain(["gridweaver.toml"]) {
         assert!(folder.holds(&format!("day/{name}")), "{name}");
     }
     let orders = folder.read("day/orders.jsonl");
@@ -388,8 +398,177 @@ fn help_and_version_are_there_for_every_command() {
     let folder = Folder::new();
     let version = String::from_utf8(folder.run(&["--version"]).well()).unwrap();
     assert_eq!(version, format!("gridweaver {}\n", env!("CARGO_PKG_VERSION")));
-    for command in ["run", "replay", "state", "verify", "import"] {
+    for command in COMMANDS {
         let help = String::from_utf8(folder.run(&[command, "--help"]).well()).unwrap();
         assert!(help.contains("Usage: gridweaver") && help.contains(command), "{help}");
+    }
+}
+
+const COMMANDS: [&str; 10] = [
+    "run",
+    "replay",
+    "state",
+    "verify",
+    "compare",
+    "report",
+    "import",
+    "check",
+    "completions",
+    "man",
+];
+
+/// A configuration that is sound in a folder with a stream in it.
+const SOUND: &str = "[engine]\ntick = \"4s\"\n\n[[source]]\nkind = \"file\"\npaths = [\"in*.jsonl\"]\n\n\
+     [[sink]]\nkind = \"file\"\npath = \"out/orders.jsonl\"\ntypes = [\"dispatch.*\"]\n\n\
+     [latency]\nlog = \"latency.hlog\"\n";
+
+#[test]
+fn check_says_what_a_configuration_would_do_and_leaves_no_trace() {
+    let folder = folder();
+    folder.write("c.toml", SOUND);
+    // Nobody writes into it yet: that is no reason to wait.
+    folder.pipe("in.pipe.jsonl");
+    let told = String::from_utf8(folder.run(&["check", "c.toml"]).well()).unwrap();
+    for line in [
+        "2 file(s): in.jsonl, in.pipe.jsonl",
+        "out/orders.jsonl",
+        "latency.hlog",
+        "report.html",
+        "ticks of 4000 ms",
+    ] {
+        assert!(told.contains(line), "no «{line}» in {told}");
+    }
+    assert!(told.ends_with("sound\n"), "{told}");
+    let mut left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+    left.retain(|entry| entry.as_ref().unwrap().path().extension().unwrap() != "jsonl");
+    assert_eq!(left.len(), 1, "the configuration alone: {left:?}");
+    std::fs::remove_file(folder.path().join("in.pipe.jsonl")).unwrap();
+    folder.run(&["run", "c.toml"]).well();
+    assert!(folder.holds("out/orders.jsonl") && folder.holds("report.html"));
+    folder.run(&["check", "c.toml"]).well();
+}
+
+#[test]
+fn check_names_line_and_key_of_what_is_wrong() {
+    let folder = folder();
+    folder.write("file", "");
+    let wrong = |from: &str, to: &str, named: &[&str]| {
+        let text = SOUND.replacen(from, to, 1);
+        assert_ne!(text, SOUND);
+        folder.write("c.toml", text);
+        folder.run(&["check", "c.toml"]).complains(2, &[&["c.toml: "][..], named].concat());
+    };
+    wrong("tick =", "tik =", &["line 2, engine.tik: ", "did you mean `tick`?"]);
+    wrong("\"4s\"", "\"4\"", &["line 2, engine.tick: ", "`4` is no duration", "such as \"4s\""]);
+    wrong("\"4s\"", "\"0s\"", &["line 2, engine.tick: ", "above 0"]);
+    wrong("\"4s\"", "4s", &["line 2, engine.tick: "]);
+    wrong("\"4s\"", "\"${NO_SUCH_VARIABLE_X}\"", &["line 2: ", "NO_SUCH_VARIABLE_X", "set it"]);
+    wrong("[engine]", "[engin]", &["line 1, engin: ", "did you mean `engine`?"]);
+    wrong(
+        "kind = \"file\"",
+        "kind = \"pulsar\"",
+        &["line 5, source.kind: ", "`pulsar`", "there are: file"],
+    );
+    wrong("kind = \"file\"\n", "", &["line 4, source: ", "`kind` is missing"]);
+    wrong("[\"in*.jsonl\"]", "\"in.jsonl\"", &["line 6, source.paths: ", "a list such as"]);
+    wrong("tick = \"4s\"", "workers = -1", &["line 2, engine.workers: ", "not below 0"]);
+    wrong("\n\n", "\ntick = \"1s\"\n", &["line 3, engine.tick: ", "twice"]);
+    wrong("paths = ", "path = ", &["line 6, source.path: ", "did you mean `paths`?"]);
+    wrong("in*.jsonl", "none*.jsonl", &["line 6, source 1, paths: ", "none*.jsonl"]);
+    wrong("in*.jsonl", "none.jsonl", &["line 6, source 1, paths: ", "none.jsonl"]);
+    wrong(
+        "out/orders.jsonl",
+        "in.jsonl",
+        &["line 10, sink 1, path: ", "is the input", "elsewhere"],
+    );
+    wrong(
+        "out/orders.jsonl",
+        "file/orders.jsonl",
+        &["line 10, sink 1, path: ", "cannot be written"],
+    );
+    wrong("out/orders.jsonl", "report.html", &["latency.log", "report.html", "sink 1, path"]);
+    wrong("dispatch.*", "dispach.*", &["line 11, sink 1, types: ", "did you mean `dispatch."]);
+    folder.write("c.toml", "");
+    folder
+        .run(&["check", "c.toml"])
+        .complains(2, &["c.toml: source: there is none: add [[source]]"]);
+    // All that is wrong is told at once.
+    folder.write("c.toml", SOUND.replace("in*.jsonl", "none").replace("dispatch.*", "x"));
+    folder.run(&["check", "c.toml"]).complains(2, &["line 6, source 1", "; also: line 11, sink 1"]);
+    folder.run(&["check", "missing.toml"]).complains(2, &["missing.toml"]);
+    folder.write("c.toml", SOUND);
+    folder
+        .run(&["check", "c.toml", "--set", "engine.tick=0s"])
+        .complains(2, &["--set engine.tick=0s: engine.tick must be above 0"]);
+    folder
+        .run(&["check", "c.toml", "--set", "engine.workers=2", "--set", "engine.tik=1s"])
+        .complains(2, &["--set engine.tik=1s: ", "did you mean `tick`?"]);
+}
+
+#[test]
+fn run_refuses_two_outputs_that_are_one_file() {
+    let folder = folder();
+    folder.write("c.toml", SOUND.replace("out/orders.jsonl", "latency.hlog"));
+    folder.run(&["run", "c.toml"]).complains(2, &["latency.log", "sink 1, path", "elsewhere"]);
+    assert!(!folder.holds("latency.hlog"), "nothing is written before that is known");
+}
+
+#[test]
+fn completions_know_every_command() {
+    let folder = Folder::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = String::from_utf8(folder.run(&["completions", shell]).well()).unwrap();
+        for command in COMMANDS {
+            assert!(script.contains(command), "{shell} does not complete {command}");
+        }
+        assert!(script.contains("dead-letters"), "{shell}");
+    }
+    folder.run(&["completions", "tcsh"]).complains(2, &["tcsh", "bash"]);
+    // A shell takes it.
+    folder.write("completions.bash", folder.run(&["completions", "bash"]).well());
+    let script = "source completions.bash && complete -p gridweaver";
+    let mut bash = std::process::Command::new("bash");
+    let said = bash.args(["-c", script]).current_dir(folder.path()).output().unwrap();
+    assert!(said.status.success() && said.stderr.is_empty(), "{said:?}");
+}
+
+#[test]
+fn man_pages_are_there_for_every_command() {
+    let folder = Folder::new();
+    let page = String::from_utf8(folder.run(&["man"]).well()).unwrap();
+    assert!(page.contains(".TH gridweaver 1") && page.contains(".SH SYNOPSIS"), "{page}");
+    folder.run(&["man", "--dir", "man1"]).well();
+    for command in COMMANDS {
+        let one = String::from_utf8(folder.read(&format!("man1/gridweaver-{command}.1"))).unwrap();
+        assert!(one.contains(".SH SYNOPSIS"), "{command}: {one}");
+        let same = String::from_utf8(folder.run(&["man", command]).well()).unwrap();
+        assert!(same.contains(".SH SYNOPSIS") && same.contains(command), "{same}");
+    }
+    folder.run(&["man", "no-such"]).complains(2, &["no-such", "--help"]);
+}
+
+#[test]
+fn a_reader_that_leaves_standard_output_ends_the_program_quietly() {
+    let folder = folder();
+    folder.run(&["replay", "--input", "in.jsonl", "--output", "whole.jsonl"]).well();
+    folder.run(&["replay", "--input", "in.jsonl", "--latency-log", "l.hlog"]).well();
+    let commands: [&[&str]; 9] = [
+        &["replay", "--input", "in.jsonl", "--output", "-"],
+        &["replay", "--input", "in.jsonl"],
+        &["state", "--input", "in.jsonl", "--at", "2026-03-01T00:00:13Z"],
+        &["verify", "--input", "in.jsonl", "--orders", "whole.jsonl"],
+        &["compare", "--orders", "whole.jsonl", "--orders", "whole.jsonl"],
+        &["report", "l.hlog"],
+        &["completions", "bash"],
+        &["man"],
+        &["--help"],
+    ];
+    for arguments in commands {
+        let mut child = folder.command(arguments).spawn().unwrap();
+        // Nobody reads.
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!((ended.status.code(), stderr.as_str()), (Some(0), ""), "{arguments:?}");
     }
 }

@@ -67,23 +67,26 @@ pub enum Event {
 }
 
 impl Event {
+    /// The types of records on the wire, in the order in which they stand within a tick.
+    pub const TYPE_NAMES: [&str; 12] = [
+        "topology.island_changed",
+        "topology.violation",
+        "dispatch.order_cancelled",
+        "dispatch.plan_created",
+        "dispatch.cascade_cleared",
+        "dispatch.constraint_applied",
+        "dispatch.demand_response_activated",
+        "dispatch.transfer_ordered",
+        "dispatch.curtailment_recorded",
+        "dispatch.shortfall_unmet",
+        "dr.bid_status",
+        "audit.entry",
+    ];
+
     /// The record's `type` on the wire.
     #[must_use]
     pub fn type_name(&self) -> &'static str {
-        match self {
-            Self::IslandChanged(_) => "topology.island_changed",
-            Self::Violation(_) => "topology.violation",
-            Self::OrderCancelled(_) => "dispatch.order_cancelled",
-            Self::PlanCreated(_) => "dispatch.plan_created",
-            Self::CascadeCleared(_) => "dispatch.cascade_cleared",
-            Self::ConstraintApplied(_) => "dispatch.constraint_applied",
-            Self::DemandResponseActivated(_) => "dispatch.demand_response_activated",
-            Self::TransferOrdered(_) => "dispatch.transfer_ordered",
-            Self::CurtailmentRecorded(_) => "dispatch.curtailment_recorded",
-            Self::ShortfallUnmet(_) => "dispatch.shortfall_unmet",
-            Self::BidStatus(_) => "dr.bid_status",
-            Self::AuditEntry(_) => "audit.entry",
-        }
+        Self::TYPE_NAMES[usize::from(self.rank())]
     }
 
     /// The place of the record's type within a tick.

@@ -1,6 +1,7 @@
 //! `gridweaver run`: the live engine; without a configuration, the bundled real grid's day.
 
-use super::play::{inputs, job, play, refuse_inputs, settings};
+use super::check::refuse_outputs;
+use super::play::{inputs, job, play, settings};
 use super::{Failure, usage};
 use anyhow::{Context as _, anyhow};
 use gridweaver::connectors::file::{FileSink, Start};
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 const DAY: &[u8] = include_bytes!("../../data/rts-gmlc-day.jsonl.zst");
 const DAY_NAME: &str = "rts-gmlc-day.jsonl.zst";
 /// What a run leaves beside its latency log.
-const REPORT_NAME: &str = "report.html";
+pub(super) const REPORT_NAME: &str = "report.html";
 const DAY_SETTINGS: &str = include_str!("../../data/rts-gmlc-day.toml");
 
 /// Run the engine; without a configuration, play the bundled real grid's day
@@ -48,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Some(workers) = arguments.workers {
         settings.engine.workers = workers.max(1);
     }
-    refuse_own_inputs(&settings)?;
+    refuse_outputs(&settings)?;
     let mut job = job(&settings, sources(&settings)?);
     for (index, sink) in settings.sink.iter().enumerate() {
         job.outputs.push(output(index, sink, start, &settings)?);
@@ -129,16 +130,6 @@ fn sources(settings: &Settings) -> Result<Vec<Box<dyn gridweaver::connectors::So
         }
     }
     Ok(sources)
-}
-
-fn refuse_own_inputs(settings: &Settings) -> Result<(), Failure> {
-    let sinks = settings.sink.iter().map(|SinkSettings::File { path, .. }| path);
-    for output in sinks.chain(&settings.dead_letters.path) {
-        for SourceSettings::File { paths, .. } in &settings.source {
-            refuse_inputs(&settings.path(output), paths, &settings.base)?;
-        }
-    }
-    Ok(())
 }
 
 /// Opens a sink. One that holds whole ticks already is told on from there.

@@ -2,8 +2,8 @@
 //!
 //! The record with the greatest version wins, whatever order they arrive in. Removals are kept like
 //! records, so that nothing older undoes them, and forgotten `retention` after their time. A record
-//! that is late by more than `retention`, on a key that holds nothing when its tick begins, is
-//! refused: what it might undo may be forgotten.
+//! that is late by more than `retention`, on a key that holds nothing once the tick's other records
+//! are folded in, is refused: what it might undo may be forgotten.
 
 use super::history::Row;
 use super::offers::Offers;
@@ -93,24 +93,25 @@ pub struct Collections {
 }
 
 impl Collections {
-    /// Folds in the rows of one tick that passed dedup.
-    pub fn apply(&mut self, rows: Vec<Row>, rules: &Rules) -> Outcomes {
+    /// Folds in the rows of one tick that passed dedup, those that may be refused for their age
+    /// after all others.
+    pub fn apply(&mut self, mut rows: Vec<Row>, rules: &Rules) -> Outcomes {
+        let very_late = |row: &Row| row.late_by > Some(rules.retention);
+        rows.sort_by(|a, b| {
+            let versions = (&a.record.envelope.version, &b.record.envelope.version);
+            very_late(a).cmp(&very_late(b)).then_with(|| versions.0.cmp(versions.1))
+        });
         let mut outcomes = Outcomes::default();
-        let mut fresh = vec![];
+        self.answers.clear();
         for row in rows {
             if is_bad(&row.record.data) {
                 outcomes.bad_quality += 1;
-            } else if row.late_by > Some(rules.retention) && !self.holds(&row.record.data) {
+            } else if very_late(&row) && !self.holds(&row.record.data) {
                 outcomes.refused += 1;
             } else {
                 outcomes.applied += 1;
-                fresh.push(row.record);
+                self.fold(row.record);
             }
-        }
-        self.answers.clear();
-        fresh.sort_by(|a, b| a.envelope.version.cmp(&b.envelope.version));
-        for record in fresh {
-            self.fold(record);
         }
         outcomes
     }

@@ -70,6 +70,8 @@ pub struct Planner {
     /// Answers to orders that do not exist yet.
     early: BTreeMap<Text, Vec<Waiting>>,
     early_forgotten: BTreeMap<Time, Vec<Text>>,
+    /// Orders of this tick that were answered before.
+    answered_early: Vec<Text>,
     /// First hops of paths, and areas, that failed and are not ordered again until then.
     blocked_hops: BTreeMap<(Text, Text), Time>,
     blocked_curtailments: BTreeMap<Text, Time>,
@@ -99,6 +101,7 @@ impl Planner {
             relief: BTreeMap::new(),
             early: BTreeMap::new(),
             early_forgotten: BTreeMap::new(),
+            answered_early: Vec::new(),
             blocked_hops: BTreeMap::new(),
             blocked_curtailments: BTreeMap::new(),
             ending: BTreeMap::new(),
@@ -428,10 +431,11 @@ impl View for Planner {
             self.reconsider(island);
         }
         self.extend_orders(&touched);
-        // A final answer that came before its order ends it in the tick after the order's.
         self.ending.retain(|order, _| self.standing.orders.contains_key(order));
         self.tell_statuses();
         self.note_course();
+        // A final answer that came before its order ends it in the tick after the order's.
+        self.answer_early();
         out.extend(self.told.drain(..).map(|decision| Change::Decision(Box::new(decision))));
         self.wake(timeout)
     }

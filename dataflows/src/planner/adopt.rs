@@ -294,6 +294,7 @@ impl Planner {
         let instruction = Instruction::DemandResponse {
             bid: bid.clone(),
             program: offer.program.clone(),
+            region: context.region.clone(),
             price: offer.price,
             score: offer.score,
             start,
@@ -340,7 +341,9 @@ impl Planner {
             }
         }
         self.standing.insert_order(name.clone(), order);
-        self.answer_early(name);
+        if self.early.contains_key(name) {
+            self.answered_early.push(name.clone());
+        }
     }
 
     fn transfer(&mut self, step: &mut Step<'_>, used: &mut Used, tick_end: Time) {

@@ -75,12 +75,15 @@ impl Planner {
         name
     }
 
-    /// Takes the answers that came before their order.
-    pub(super) fn answer_early(&mut self, order: &Text) {
-        let mut answers = self.early.remove(order).unwrap_or_default();
-        answers.sort_unstable_by(|a, b| a.version.cmp(&b.version));
-        for waiting in answers {
-            self.answer_standing(waiting.version, &waiting.response);
+    /// Takes the answers that came before their orders, which were written in this tick. What the
+    /// tick decides and tells does not rest on them.
+    pub(super) fn answer_early(&mut self) {
+        for order in std::mem::take(&mut self.answered_early) {
+            let mut answers = self.early.remove(&order).unwrap_or_default();
+            answers.sort_unstable_by(|a, b| a.version.cmp(&b.version));
+            for waiting in answers {
+                self.answer_standing(waiting.version, &waiting.response);
+            }
         }
     }
 
@@ -186,17 +189,17 @@ impl Planner {
 
     /// Brings the relief of every area up to date; areas where it changed are touched.
     pub(super) fn relieve(&mut self) {
-        let mut relief: BTreeMap<Text, Watts> = BTreeMap::new();
-        let names: Vec<Text> = self.answering.iter().cloned().collect();
-        for name in names {
-            let Some(order) = self.standing.orders.get(&name) else { continue };
-            let Some((area, newest, counts)) = self.meter_of(order) else { continue };
-            let Some(order) = self.standing.orders.get_mut(&name) else { continue };
-            order.show(newest);
-            if counts && order.relief() > Watts::ZERO {
-                *relief.entry(area).or_default() += order.relief();
+        let waits = |order: &Order| order.started.iter().any(|started| !started.shown);
+        let standing = |name: &Text| Some((name.clone(), self.standing.orders.get(name)?));
+        let waiting = self.answering.iter().filter_map(standing).filter(|(_, order)| waits(order));
+        let meters: Vec<(Text, Option<Time>)> =
+            waiting.filter_map(|(name, order)| Some((name, self.meter_of(order)?.1))).collect();
+        for (name, newest) in meters {
+            if let Some(order) = self.standing.orders.get_mut(&name) {
+                order.show(newest);
             }
         }
+        let relief = self.relief_standing();
         let old = std::mem::replace(&mut self.relief, relief);
         let changed: Vec<Text> = old
             .keys()
@@ -217,9 +220,13 @@ impl Planner {
             let newest = self.grid.newest(&area);
             return Some((area, newest, true));
         }
-        let offer = &self.offers.get(order.bid()?)?.offer;
-        let node = &offer.node;
-        let area = self.offers.area(offer, &self.grid)?.clone();
+        let Instruction::DemandResponse { bid, program, region, .. } = &order.instruction else {
+            return None;
+        };
+        let node = &self.offers.get(bid)?.offer.node;
+        // Where its program was removed it must end, and counts to the last.
+        let region = self.offers.programs.get(program).map_or(region, |program| &program.region);
+        let area = self.grid.area_of(node.as_ref(), region)?.clone();
         let newest = match node {
             Some(node) => self.grid.nodes.get(node).and_then(|place| place.newest),
             None => self.grid.newest(&area),
@@ -230,12 +237,23 @@ impl Planner {
         Some((area, newest, counts))
     }
 
-    /// Whether an order ended whose relief still counts in the areas' figures: they change with the
-    /// next tick.
+    /// What the orders that stand take off each area's meters.
+    fn relief_standing(&self) -> BTreeMap<Text, Watts> {
+        let mut relief: BTreeMap<Text, Watts> = BTreeMap::new();
+        for order in self.answering.iter().filter_map(|name| self.standing.orders.get(name)) {
+            let shown = order.relief();
+            if shown > Watts::ZERO
+                && let Some((area, _, true)) = self.meter_of(order)
+            {
+                *relief.entry(area).or_default() += shown;
+            }
+        }
+        relief
+    }
+
+    /// Whether the areas' figures rest on relief that the tick ended: they change with the next.
     pub(super) fn relief_is_over(&self) -> bool {
-        let shown = |name: &Text| self.standing.orders.get(name).map(Order::relief);
-        let standing: Watts = self.answering.iter().filter_map(shown).sum();
-        standing < self.relief.values().copied().sum()
+        self.relief_standing() != self.relief
     }
 }
 

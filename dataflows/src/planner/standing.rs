@@ -17,6 +17,8 @@ pub enum Instruction {
         bid: Text,
         /// Under which program.
         program: Text,
+        /// The region that it was ordered for.
+        region: Text,
         /// Paid per MWh.
         price: Price,
         /// What it was chosen by.

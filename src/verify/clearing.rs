@@ -9,7 +9,7 @@
 //! could still give is nowhere said.
 
 use super::breach::{mw, per_hour};
-use super::held::Held;
+use super::held::{Held, Range};
 use super::scene::{NewPlan, Scene};
 use gridweaver_dataflows::twins::book::{Kind, Standing};
 use gridweaver_model::{Text, Watts};
@@ -32,10 +32,7 @@ pub(super) fn check(scene: &Scene<'_>, plan: &NewPlan<'_>, held: &Held, tell: &m
         .orders_of(plan.area)
         .filter(|standing| matches!(standing.order.kind, Kind::DemandResponse { .. }))
         .collect();
-    let unsure = orders.iter().any(|standing| {
-        let confirmed = standing.confirmed();
-        !scene.is_new(standing) && confirmed.is_some_and(|power| power != standing.order.amount)
-    });
+    let unsure = orders.iter().any(|standing| Range::is_open(scene, standing));
     if unsure || !held.is_told {
         return;
     }

@@ -36,11 +36,8 @@ impl Pardons {
             let failed = reasons.copied().any(is_failure);
             if failed && !matches!(standing.order.kind, Kind::DemandResponse { .. }) {
                 let until = scene.end + scene.rules.dispatch.release_hold + scene.rules.tick;
-                let mut areas = vec![&standing.area];
-                if let Kind::Transfer { path, .. } = &standing.order.kind {
-                    areas.extend(path);
-                }
-                self.until.extend(areas.into_iter().map(|area| (area.clone(), until)));
+                let areas = std::iter::once(&standing.area).chain(&standing.path);
+                self.until.extend(areas.map(|area| (area.clone(), until)));
             }
         }
         let islands = self.until.keys().filter_map(|area| scene.island_of(area));

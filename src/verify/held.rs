@@ -19,15 +19,25 @@ pub(super) struct Range {
 }
 
 impl Range {
-    /// Adds what an order counts for: a new one at its power, one that stood, or that only follows
-    /// its bid's moved end, as it was confirmed.
+    /// Adds what an order counts for: a new one at its power, one that stood as it was confirmed,
+    /// one that only follows its bid's moved end as the one before it was.
     pub(super) fn add(&mut self, scene: &Scene<'_>, standing: &Standing) {
         let full = standing.order.amount;
-        let chosen = scene.is_new(standing) && !follows_end(scene, standing);
-        let confirmed = if chosen { None } else { standing.confirmed() };
+        let confirmed = match followed(scene, standing) {
+            Some(old) => old.confirmed(),
+            None if scene.is_new(standing) => None,
+            None => standing.confirmed(),
+        };
         let confirmed = confirmed.unwrap_or(full);
         self.least += confirmed.min(full);
         self.most += confirmed.max(full);
+    }
+
+    /// Whether an order may count at more than one power.
+    pub(super) fn is_open(scene: &Scene<'_>, standing: &Standing) -> bool {
+        let mut range = Self::default();
+        range.add(scene, standing);
+        range.least != range.most
     }
 
     pub(super) fn holds(self, figure: Watts) -> bool {
@@ -89,10 +99,10 @@ impl Held {
     }
 }
 
-/// Whether an order differs from the one that it replaces in its end, and not in its power.
-fn follows_end(scene: &Scene<'_>, standing: &Standing) -> bool {
-    let old = standing.order.supersedes.as_ref().and_then(|old| scene.before.get(old));
-    old.is_some_and(|old| {
+/// The order that a new one replaces, where the two differ in their ends and not in their power.
+fn followed<'a>(scene: &Scene<'a>, standing: &Standing) -> Option<&'a Standing> {
+    let replaced = standing.order.supersedes.as_ref().filter(|_| scene.is_new(standing));
+    replaced.and_then(|old| scene.before.get(old)).filter(|old| {
         old.order.amount == standing.order.amount && old.order.until != standing.order.until
     })
 }

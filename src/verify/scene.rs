@@ -35,6 +35,9 @@ pub(super) struct Scene<'a> {
     pub(super) before: &'a BTreeMap<Text, Standing>,
     /// What stands after them.
     pub(super) book: &'a Book,
+    /// Bids that were out after a failure as the tick was decided: what was answered to its orders
+    /// before they were written counts from the next tick on.
+    pub(super) out: &'a BTreeMap<Text, Time>,
     pub(super) routes: &'a Routes,
     pub(super) records: &'a [Recorded],
     pub(super) rated: OnceCell<BTreeMap<Text, Rated>>,
@@ -72,9 +75,8 @@ impl<'a> Scene<'a> {
 
     /// Every bid, rated at the tick's end.
     pub(super) fn rated(&self) -> &BTreeMap<Text, Rated> {
-        self.rated.get_or_init(|| {
-            ladder(self.collections, self.shape, &self.book.out, self.end, self.rules)
-        })
+        self.rated
+            .get_or_init(|| ladder(self.collections, self.shape, self.out, self.end, self.rules))
     }
 
     /// The plans made in this tick.
@@ -117,6 +119,12 @@ impl<'a> Scene<'a> {
             Some(found) => self.collections.energy_price(&found.region, self.rules),
             None => self.rules.dispatch.energy_price,
         }
+    }
+
+    /// What all standing orders together send over a line.
+    pub(super) fn carried(&self, line: &str) -> Watts {
+        let wires = self.routes.values().flatten().flat_map(|hop| &hop.wires);
+        wires.filter(|wire| wire.line == *line).map(|wire| wire.power).sum()
     }
 
     /// What an order's transfer costs at this tick's prices, in thousandths × watts.

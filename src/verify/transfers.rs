@@ -112,12 +112,9 @@ fn hop_sends(scene: &Scene<'_>, ordered: &TransferOrdered) -> Option<Vec<Watts>>
     Some(sends)
 }
 
-/// What the watts rounded off other orders may have taken of a line that is full: no line may be
-/// overrun, so its share of one order is that much less.
-const ROUNDING_W: i128 = 100;
-
 /// Each line carries its share in proportion to capacity, rounded down, or more where what was
-/// rounded off went to it, or a few watts less where it is full.
+/// rounded off went to it, or less where it is full: no line may be overrun, and orders that stand
+/// since its capacity was another may have taken more of it.
 fn check_shares(
     scene: &Scene<'_>,
     hop: &super::routes::Hop,
@@ -131,7 +128,8 @@ fn check_shares(
         let share = i128::from(sent.0) * i128::from(capacity.0) / whole;
         let wire = hop.wires.iter().find(|wire| wire.line == *name);
         let carried = wire.map_or(Watts::ZERO, |wire| wire.power);
-        if i128::from(carried.0) + ROUNDING_W < share {
+        let is_short = i128::from(carried.0) < share;
+        if is_short && scene.carried(name) < *capacity {
             let due = mw(Watts(i64::try_from(share).unwrap_or(i64::MAX)));
             let detail = format!("line {name} carries {}, its share is {due}", mw(carried));
             tell("a hop is shared over its lines by capacity", detail);

@@ -134,7 +134,7 @@ impl<'a> Checker<'a> {
         self.book.take_answers(&self.walk.collections, &self.shape, end, &self.rules);
         let totals = self.take_totals(end, records);
         let before = (!records.is_empty()).then(|| self.book.standing.clone());
-        self.project(end, records);
+        let out = self.project(end, records);
         let scene = Scene {
             rules: &self.rules,
             end,
@@ -146,6 +146,7 @@ impl<'a> Checker<'a> {
             totals,
             before: before.as_ref().unwrap_or(&self.book.standing),
             book: &self.book,
+            out: out.as_ref().unwrap_or(&self.book.out),
             routes: &self.routes,
             records,
             rated: OnceCell::new(),
@@ -217,15 +218,18 @@ impl<'a> Checker<'a> {
         readings
     }
 
-    fn project(&mut self, end: Time, records: &[Recorded]) {
+    /// Makes the records stand; returns the bids that were out as they were decided.
+    fn project(&mut self, end: Time, records: &[Recorded]) -> Option<BTreeMap<Text, Time>> {
         if records.is_empty() {
-            return;
+            return None;
         }
         let decisions: Vec<Decision> =
             records.iter().map(|recorded| recorded.decision.clone()).collect();
         for wrong in self.book.project(end, &decisions, &self.walk.collections) {
             self.breaches.tell(end, None, "an order ends once and is written once", wrong);
         }
+        let out = self.book.out.clone();
+        self.book.take_waiting(&self.walk.collections);
         for decision in &decisions {
             if let Event::TransferOrdered(ordered) = &decision.event
                 && let Ok(route) = route(&ordered.path, &ordered.lines, &self.shape)
@@ -237,6 +241,7 @@ impl<'a> Checker<'a> {
         self.routes.retain(|order, _| {
             standing.get(order).is_some_and(|it| matches!(it.order.kind, Kind::Transfer { .. }))
         });
+        Some(out)
     }
 
     /// Notes the ticks to come in which a record changes a view by time alone.

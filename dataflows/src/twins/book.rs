@@ -81,6 +81,8 @@ pub struct Standing {
     pub plan: Text,
     /// The area that it serves, as it is named now.
     pub area: Text,
+    /// The areas that a transfer passes, as they are named now, sender first; of others none.
+    pub path: Vec<Text>,
     /// When what it keeps up began: the start of the first of the orders that it goes back to.
     pub runs_from: Time,
     /// Whether its receipt was acknowledged.
@@ -157,7 +159,10 @@ impl Book {
     /// Lets plans and orders follow their nodes to the heirs of their areas. Orders whose area has
     /// no node left keep its name.
     pub fn follow(&mut self, heirs: &BTreeMap<Text, Text>) {
-        let areas = self.standing.values_mut().map(|standing| &mut standing.area);
+        let areas = self
+            .standing
+            .values_mut()
+            .flat_map(|standing| std::iter::once(&mut standing.area).chain(&mut standing.path));
         for area in areas.chain(self.plans.values_mut().map(|plan| &mut plan.area)) {
             if let Some(heir) = heirs.get(area) {
                 *area = heir.clone();
@@ -165,8 +170,8 @@ impl Book {
         }
     }
 
-    /// Folds in one tick's decisions, then the answers that came before their orders. Returns what
-    /// could not be.
+    /// Folds in one tick's decisions; the answers that came before their orders are to be taken
+    /// ([`Book::take_waiting`]) after it. Returns what could not be folded in.
     pub fn project(
         &mut self,
         end: Time,
@@ -226,7 +231,6 @@ impl Book {
         }
         self.hand_over(end);
         self.drop_plans(&emptied, end);
-        self.take_waiting(collections);
         wrong
     }
 
@@ -287,10 +291,15 @@ impl Book {
         let id = order.id.clone();
         let runs_from = old.map_or(order.start, |old| old.runs_from);
         let plan = order.plan.clone();
+        let path = match &order.kind {
+            Kind::Transfer { path, .. } => path.clone(),
+            Kind::DemandResponse { .. } | Kind::Curtailment => vec![],
+        };
         let standing = Standing {
             order,
             plan,
             area,
+            path,
             runs_from,
             received,
             started,

@@ -2,7 +2,7 @@
 //!
 //! A [`Picture`] is a function of the collections, the book of orders and the rules alone.
 
-use super::book::{Book, Kind, Standing};
+use super::book::{Book, Kind};
 use super::collections::Collections;
 use super::critical::{CutOff, critical_lines};
 use super::interfaces::{Interfaces, interfaces};
@@ -97,7 +97,7 @@ impl Picture {
         let rated = ladder(collections, &shape, &book.out, end, rules);
         Self {
             end,
-            flows: flows(book, &shape, &interfaces),
+            flows: flows(book, &interfaces),
             critical_lines,
             totals,
             programs: program_rows(collections, &committed),
@@ -124,41 +124,13 @@ pub fn commitments(book: &Book) -> (BTreeMap<Text, Watts>, BTreeMap<Text, Watts>
     (programs, bids)
 }
 
-/// The areas that a standing transfer passes, as they are named now: found by its lines, hop by
-/// hop, in the order of its recorded path. `None` where they no longer make a path.
-#[must_use]
-pub fn current_path(standing: &Standing, shape: &Shape) -> Option<Vec<Text>> {
-    let Kind::Transfer { path, lines, .. } = &standing.order.kind else { return None };
-    if path.iter().all(|area| shape.areas.contains_key(area)) {
-        return Some(path.clone());
-    }
-    let mut pairs: Vec<(&Text, &Text)> = vec![];
-    for share in lines {
-        let line = shape.lines.get(&share.line)?;
-        let (from, to) = (&shape.area_of[&line.from], &shape.area_of[&line.to]);
-        if pairs.last().is_none_or(|last| *last != (from, to) && *last != (to, from)) {
-            pairs.push((from, to));
-        }
-    }
-    // The receiver's area is known; the hops lead back from it.
-    let mut areas = vec![standing.area.clone()];
-    for (from, to) in pairs.into_iter().rev() {
-        let at = areas.last()?;
-        let before = if to == at { from } else { to };
-        areas.push(before.clone());
-    }
-    areas.reverse();
-    (areas.len() == path.len()).then_some(areas)
-}
-
 /// What standing transfers send over each interface, at its sending end.
-fn flows(book: &Book, shape: &Shape, interfaces: &Interfaces) -> BTreeMap<(Text, Text), Watts> {
+fn flows(book: &Book, interfaces: &Interfaces) -> BTreeMap<(Text, Text), Watts> {
     let mut flows: BTreeMap<(Text, Text), Watts> = BTreeMap::new();
     for standing in book.standing.values() {
         let Kind::Transfer { sent, .. } = &standing.order.kind else { continue };
-        let Some(path) = current_path(standing, shape) else { continue };
         let mut power = *sent;
-        for hop in path.windows(2) {
+        for hop in standing.path.windows(2) {
             let pair = (hop[0].clone(), hop[1].clone());
             let Some(interface) = interfaces.get(&pair) else {
                 break;

@@ -186,6 +186,7 @@ impl Orders<'_> {
         self.relief = self.book.relief(collections, &shape, end, rules, Shed::InItsArea, |_| true);
         if let Some(decisions) = self.decisions.get(&end) {
             self.book.project(end, decisions, collections);
+            self.book.take_waiting(collections);
         }
         self.shape = shape;
         self.reached = end;

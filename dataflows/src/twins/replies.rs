@@ -61,7 +61,7 @@ impl Book {
     }
 
     /// Takes the answers whose orders are known by now.
-    pub(super) fn take_waiting(&mut self, collections: &Collections) {
+    pub fn take_waiting(&mut self, collections: &Collections) {
         let mut answers = std::mem::take(&mut self.waiting);
         answers.sort_by(|a, b| a.version.cmp(&b.version));
         for answer in answers {

@@ -150,6 +150,7 @@ fn an_order_follows_most_of_its_areas_nodes() {
         order,
         plan,
         area,
+        path: vec![],
         runs_from: Time(0),
         received: false,
         started: vec![],

@@ -27,13 +27,18 @@ mod world;
 use comparing::{States, differences};
 use gridweaver::model::Time;
 use playing::Play;
-use random::{Random, seeds};
+use random::{Random, seeds_and_kept};
 use streams::{Manner, Stream};
+
+/// Seeds with what is rare: transfers whose areas are renamed to names that others bear (17, 222),
+/// a program that is removed under a confirmed order (18, 85, 99), a record that is very late on a
+/// key that the same tick brings (118, 226).
+const KEPT: [u64; 7] = [17, 18, 85, 99, 118, 222, 226];
 
 #[test]
 fn every_view_is_its_twins() {
     let mut broken = Vec::new();
-    for seed in seeds(12) {
+    for seed in seeds_and_kept(12, &KEPT) {
         let stream = Stream::random(seed, Manner::Unpunctual);
         let mut random = Random::new(seed);
         let partitions = stream.cut(1 + random.below(3), &mut random);

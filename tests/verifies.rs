@@ -28,16 +28,22 @@ use forging::{Orders, mw_below, set, watts};
 use gridweaver::model::Rules;
 use gridweaver::settings::Settings;
 use playing::{Play, breaches};
-use random::{Random, seeds};
+use random::{Random, seeds_and_kept};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use streams::{Manner, Stream};
 
+/// Seeds with what is rare: a failed hop whose areas are renamed (142, 232), an order that follows
+/// its bid's moved end after another power was confirmed (159, 218, 317, 399), a failure answered
+/// before its order (159, 201, 258), a program that is removed under a confirmed order (276), lines
+/// filled by orders older than their capacity (354).
+const KEPT: [u64; 10] = [142, 159, 201, 218, 232, 258, 276, 317, 354, 399];
+
 #[test]
 fn nothing_is_wrong_with_random_streams() {
     let mut broken = Vec::new();
-    for seed in seeds(60) {
+    for seed in seeds_and_kept(60, &KEPT) {
         for manner in [Manner::Punctual, Manner::Unpunctual] {
             let stream = Stream::random(seed, manner);
             let mut random = Random::new(seed);

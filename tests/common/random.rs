@@ -43,6 +43,18 @@ impl Random {
     }
 }
 
+/// Those of [`seeds`], and `kept` ones that once showed something wrong, if not one alone is asked
+/// for.
+pub(crate) fn seeds_and_kept(usual: u64, kept: &[u64]) -> Vec<u64> {
+    let mut all = seeds(usual);
+    if std::env::var_os("GRIDWEAVER_SEED").is_none() {
+        all.extend_from_slice(kept);
+        all.sort_unstable();
+        all.dedup();
+    }
+    all
+}
+
 /// The seeds of a test: `GRIDWEAVER_SEED=n` only that one, `GRIDWEAVER_SEEDS=n` the first `n`, else
 /// `usual` of them.
 pub(crate) fn seeds(usual: u64) -> Vec<u64> {

@@ -51,6 +51,19 @@ fn a_late_record_may_be_refused_but_a_fact_never_is() {
 }
 
 #[test]
+fn what_is_very_late_finds_what_the_same_tick_holds() {
+    let rules = Rules { retention: Millis(10_000), ..Rules::default() };
+    // 40 s puts the watermark at 38 s: what is older enters the tick that ends at 40 s.
+    let opened = line("1", "grid.energy_price", 40, r#""region":"A","price":1"#);
+    let refused = |between: &str| {
+        let files = [opened.clone() + between + &reserve("3", 5, 3)];
+        state(&files, 44, &rules).counters.dead_letters
+    };
+    assert_eq!(refused(""), BTreeMap::from([(Reason::Late, 1)]));
+    assert_eq!(refused(&reserve("2", 37, 2)), BTreeMap::new());
+}
+
+#[test]
 fn nothing_closes_past_the_last_record_that_is_no_watermark() {
     let files = [reserve("1", 1, 1) + &line("2", "source.watermark", 600, "")];
     let state = state(&files, 600, &Rules::default());
@@ -134,9 +147,10 @@ fn an_order_follows_most_of_its_areas_nodes() {
     let whole = nodes.clone() + &join("a", "b") + &join("b", "c");
     let shape = |file: String| state(&[file], 4, &Rules::default()).picture.unwrap().shape;
     let (before, after): (Shape, Shape) = (shape(whole), shape(nodes + &join("b", "c")));
+    let path = vec![Text::from("S"), Text::from("R")];
     let order = Order {
         id: "o".into(),
-        kind: Kind::Curtailment,
+        kind: Kind::Transfer { path: path.clone(), lines: vec![], sent: Watts(1) },
         plan: "p".into(),
         region: "R".into(),
         amount: Watts(1),
@@ -150,7 +164,7 @@ fn an_order_follows_most_of_its_areas_nodes() {
         order,
         plan,
         area,
-        path: vec![],
+        path,
         runs_from: Time(0),
         received: false,
         started: vec![],
@@ -161,4 +175,5 @@ fn an_order_follows_most_of_its_areas_nodes() {
     book.standing.insert("o".into(), standing);
     book.follow(&heirs(&before, &after));
     assert_eq!(book.standing["o"].area, "R@b");
+    assert_eq!(book.standing["o"].path, ["S", "R@b"]);
 }

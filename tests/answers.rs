@@ -1,0 +1,169 @@
+//! What answers change, on a grid small enough to see by looking.
+//!
+//! | test | promise |
+//! | --- | --- |
+//! | `relief_counts…` | in every tick up to the one that ends its order, whatever ends it |
+//! | `relief_that_is_over…` | the tick after is planned anew, though another order's load is excluded |
+//! | `a_failure_before…` | one dated before its order takes nothing from the tick that orders |
+
+#![allow(clippy::unwrap_used, reason = "a helper that can't go on fails its test")]
+
+#[path = "common/comparing.rs"]
+mod comparing;
+#[path = "common/playing.rs"]
+mod playing;
+#[path = "common/record.rs"]
+mod record;
+
+use comparing::States;
+use gridweaver::model::decision::{EndReason, Event};
+use gridweaver::model::rules::Stale;
+use gridweaver::model::{Millis, Rules, Text, Time, Watts};
+use playing::{Play, breaches, decisions};
+use std::sync::Arc;
+
+/// A history, record by record.
+#[derive(Clone, Default)]
+struct History(Vec<String>);
+
+impl History {
+    fn say(&mut self, second: i64, type_name: &str, data: &str) {
+        let id = self.0.len().to_string();
+        let rest = format!(r#""data":{{{data}}}"#);
+        self.0.push(record::line("s", &id, type_name, second * 1_000, &rest));
+    }
+
+    /// A region whose program may activate 100 MW; `nodes` hang on one line each.
+    fn of_nodes(nodes: &[&str]) -> Self {
+        let mut history = Self::default();
+        for node in nodes {
+            history.say(1, "grid.node", &format!(r#""node":"{node}","region":"R""#));
+        }
+        for (number, ends) in nodes.windows(2).enumerate() {
+            let ends = format!(r#""from":"{}","to":"{}""#, ends[0], ends[1]);
+            history.say(1, "grid.line", &format!(r#""line":"{number}",{ends},"capacity_mw":100"#));
+        }
+        history.say(1, "dr.program", r#""program":"p","region":"R","capacity_mw":100"#);
+        history
+    }
+
+    fn read(&mut self, second: i64, node: &str, generation_mw: u32, load_mw: u32) {
+        let power = format!(r#""generation_mw":{generation_mw},"load_mw":{load_mw}"#);
+        self.say(second, "grid.telemetry", &format!(r#""node":"{node}",{power}"#));
+    }
+
+    fn offer(&mut self, bid: &str, price: u32, max_mw: u32, node: &str) {
+        let whose = format!(r#""bid":"{bid}","participant":"v","program":"p"{node}"#);
+        let power = format!(r#""price":{price},"min_mw":0,"max_mw":{max_mw}"#);
+        let window = r#""start":"1970-01-01T00:00:00Z","end":"1970-01-01T04:00:00Z""#;
+        self.say(1, "dr.bid", &format!("{whose},{power},{window}"));
+    }
+
+    fn answer(&mut self, second: i64, order: &str, status: &str) {
+        self.say(second, "dispatch.response", &format!(r#""order":"{order}","status":"{status}""#));
+    }
+
+    /// All that is decided from it, by the second in which its tick ends. `verify` finds nothing
+    /// wrong with it, and the twins show the same state after each of its ticks.
+    fn decided(&self, rules: &Rules) -> Vec<(i64, Event)> {
+        // What comes last closes all ticks before it.
+        let mut whole = self.clone();
+        whole.say(120, "grid.reserve", r#""region":"nowhere","reserve_mw":0"#);
+        let partitions = [Arc::new((whole.0.join("\n") + "\n").into_bytes())];
+        let play = Play::by(rules);
+        let orders = play.partitions(&partitions).orders;
+        assert_eq!(breaches(&partitions, &orders, rules), []);
+        let states = States::new(rules, &partitions);
+        for second in (4..40).step_by(4) {
+            let differ = states.differ(&play, &partitions, Time(second * 1_000));
+            assert!(differ.is_empty(), "{differ:?}");
+        }
+        let ticks = decisions(&orders).into_iter();
+        let events = ticks.flat_map(|(tick, decided)| {
+            decided.into_iter().map(move |decision| (tick.0 / 1_000, decision.event))
+        });
+        events.collect()
+    }
+
+    /// The order that activates a bid first.
+    fn order_on(&self, bid: &str, rules: &Rules) -> Text {
+        let mut events = self.decided(rules).into_iter();
+        let order = events.find_map(|(_, event)| match event {
+            Event::DemandResponseActivated(it) if it.bid == bid => Some(it.order),
+            _ => None,
+        });
+        order.unwrap()
+    }
+}
+
+/// The plans made: when, for what, and with what relief, in MW.
+fn plans(events: &[(i64, Event)]) -> Vec<(i64, i64, i64)> {
+    let mw = |power: Watts| power.0 / 1_000_000;
+    let plans = events.iter().filter_map(|(second, event)| match event {
+        Event::PlanCreated(it) => Some((*second, mw(it.shortfall), mw(it.inputs.relief))),
+        _ => None,
+    });
+    plans.collect()
+}
+
+#[test]
+fn relief_counts_until_its_order_ends() {
+    let rules = Rules::default();
+    for node in ["", r#","node":"a""#] {
+        let mut history = History::of_nodes(&["a"]);
+        history.read(1, "a", 50, 60);
+        history.offer("x", 50, 4, node);
+        let order = history.order_on("x", &rules);
+        history.answer(5, &order, "started");
+        history.read(6, "a", 50, 56);
+        history.say(9, "dr.program", r#""program":"p","removed":true"#);
+        // The tick that ends the order still reads the load that it took off; the next does not.
+        let decided = history.decided(&rules);
+        assert_eq!(plans(&decided), [(4, 10, 0), (12, 10, 4), (16, 6, 0)]);
+    }
+}
+
+#[test]
+fn relief_that_is_over_is_planned_without() {
+    let stale_after = Millis(10_000);
+    let rules = Rules { stale: Stale::Exclude, stale_after, ..Rules::default() };
+    let mut history = History::of_nodes(&["a", "b"]);
+    history.read(1, "a", 20, 30);
+    history.read(1, "b", 20, 20);
+    history.offer("x", 50, 3, r#","node":"a""#);
+    history.offer("y", 60, 4, r#","node":"b""#);
+    let [first, second] = ["x", "y"].map(|bid| history.order_on(bid, &rules));
+    history.answer(5, &first, "started");
+    history.answer(5, &second, "started");
+    history.read(6, "a", 20, 27);
+    history.read(6, "b", 20, 16);
+    // From the tick that ends at 20 s on nothing of b counts, and no relief of y.
+    history.read(14, "a", 20, 27);
+    history.answer(21, &first, "completed");
+    history.read(22, "a", 20, 27);
+    // Nothing but the end of that relief changes the tick that ends at 28 s.
+    let decided = history.decided(&rules);
+    assert_eq!(plans(&decided)[..3], [(4, 10, 0), (24, 10, 3), (28, 7, 0)]);
+}
+
+#[test]
+fn a_failure_before_its_order_takes_nothing_from_the_tick_that_orders() {
+    let rules = Rules::default();
+    let mut history = History::of_nodes(&["a"]);
+    history.read(1, "a", 50, 60);
+    history.offer("x", 50, 4, "");
+    history.offer("y", 60, 3, "");
+    let order = history.order_on("x", &rules);
+    history.answer(2, &order, "failed");
+    let decided = history.decided(&rules);
+    let activated = decided.iter().filter_map(|(second, event)| match event {
+        Event::DemandResponseActivated(it) => Some((*second, it.bid.as_str(), it.rank)),
+        _ => None,
+    });
+    assert_eq!(activated.collect::<Vec<_>>(), [(4, "x", 1), (4, "y", 2)]);
+    let cancelled = decided.iter().find_map(|(second, event)| match event {
+        Event::OrderCancelled(it) if it.order == order => Some((*second, it.reason)),
+        _ => None,
+    });
+    assert_eq!(cancelled, Some((8, EndReason::Failed)));
+}

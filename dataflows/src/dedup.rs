@@ -162,12 +162,25 @@ fn precedence(record: &Record) -> (Reverse<u64>, Time, &Data) {
     (Reverse(version.sequence), version.time, &record.data)
 }
 
-/// 128 bits that stand for (`source`, `id`). A byte that no UTF-8 text holds keeps them apart.
+/// 128 bits that stand for a record's (`source`, `id`).
 #[must_use]
 pub fn identity_of(record: &Record) -> u128 {
     let version = &record.envelope.version;
-    let (source, id) = (version.source.as_bytes(), version.id.as_bytes());
+    identity(&version.source, &version.id)
+}
+
+/// 128 bits that stand for (`source`, `id`). A byte that no UTF-8 text holds keeps them apart.
+#[must_use]
+pub fn identity(source: &str, id: &str) -> u128 {
+    let (source, id) = (source.as_bytes(), id.as_bytes());
     let mut buffer = [0xff_u8; 257];
+    if source.len() + id.len() >= buffer.len() {
+        // No record that was read has such names, but one made by hand may.
+        let mut long = vec![0xff_u8; source.len() + id.len() + 1];
+        long[..source.len()].copy_from_slice(source);
+        long[source.len() + 1..].copy_from_slice(id);
+        return xxhash_rust::xxh3::xxh3_128(&long);
+    }
     buffer[..source.len()].copy_from_slice(source);
     buffer[source.len() + 1..=source.len() + id.len()].copy_from_slice(id);
     xxhash_rust::xxh3::xxh3_128(&buffer[..=source.len() + id.len()])

@@ -9,7 +9,8 @@
 use crate::by_tick::{Batches, View};
 use crate::change::{AreaIdentity, AreaKey, Change, Interface, Tie};
 use crate::row::Row;
-use gridweaver_model::{Lookup, Ppm, Price, Text, Tick, Watts};
+use crate::structures::parallel_lines;
+use gridweaver_model::{Lookup, Text, Tick, Watts};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Two regions by number, the lesser first.
@@ -110,17 +111,14 @@ impl Interfaces {
 
 /// The lines of one interface together, without limits.
 fn joined(lines: &[(&Text, &Tie)]) -> Interface {
-    let capacity: i128 = lines.iter().map(|(_, tie)| i128::from(tie.capacity.0)).sum();
-    let mean = |weight: fn(&Tie) -> i64| {
-        let sum: i128 =
-            lines.iter().map(|(_, tie)| i128::from(tie.capacity.0) * i128::from(weight(tie))).sum();
-        i64::try_from((sum + capacity - 1).div_euclid(capacity)).unwrap_or(i64::MAX)
-    };
+    let joined = parallel_lines::joined(
+        lines.iter().map(|(_, tie)| (tie.capacity, tie.loss, tie.wheeling_price)),
+    );
     Interface {
-        capacity: Watts(i64::try_from(capacity).unwrap_or(i64::MAX)),
+        capacity: joined.capacity,
         limited: false,
-        loss: Ppm(u32::try_from(mean(|tie| tie.loss.0.into())).unwrap_or(u32::MAX)),
-        wheeling_price: Price(mean(|tie| tie.wheeling_price.0)),
+        loss: joined.loss,
+        wheeling_price: joined.wheeling_price,
         lines: lines.iter().map(|(line, tie)| ((*line).clone(), tie.capacity)).collect(),
     }
 }

@@ -7,15 +7,14 @@
 //! is net and by name, except the handles in [`AreaKey`], which never leave the dataflow.
 
 mod areas;
-mod lines;
 
 use self::areas::Areas;
-use self::lines::{LineView, Lines};
 use crate::by_tick::{Batches, View};
 use crate::change::{AreaKey, Change, KnownLine, Tie};
 use crate::refused::refused;
 use crate::row::Row;
 use crate::structures::connectivity::{Connectivity, EdgeIndex, Moves, NodeIndex, Place};
+use crate::structures::lines::{LineView, Lines};
 use crate::structures::upserts::{Upsert, Upserts, earlier};
 use gridweaver_model::{Data, Lookup, Rules, Text, Tick};
 use std::collections::{BTreeMap, BTreeSet};

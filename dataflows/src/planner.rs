@@ -33,6 +33,7 @@ mod grid;
 mod lifetime;
 mod offers;
 mod picture;
+pub mod ranking;
 mod shelves;
 mod standing;
 mod telling;
@@ -51,7 +52,7 @@ use self::standing::Standing;
 use crate::by_tick::{Batches, View};
 use crate::change::Change;
 use crate::row::Row;
-use gridweaver_model::decision::{BidState, BidStatus, EndReason, Event};
+use gridweaver_model::decision::{BidStatus, EndReason, Event};
 use gridweaver_model::{Data, Decision, Millis, Rules, Text, Tick, Time, Watts};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -315,15 +316,6 @@ impl Planner {
         for number in self.offers.take_turned() {
             let entry = self.offers.numbered(number);
             let (offer, status) = (&entry.offer, entry.state());
-            let reason = match status {
-                BidState::Pending => "not decided yet",
-                BidState::Accepted => "part of the least-cost set",
-                BidState::Rejected if entry.out_until.is_some() => "out after a failure",
-                BidState::Rejected if entry.left_out => "left out of the newest clearing",
-                BidState::Rejected => "its price is above the program's limit",
-                BidState::Expired => "its window is over",
-                BidState::Withdrawn => "taken back by the participant",
-            };
             let area = self.offers.area(offer, &self.grid).cloned();
             let region = self.offers.programs.get(&offer.program).map(|p| p.region.clone());
             let told = BidStatus {
@@ -333,7 +325,7 @@ impl Planner {
                 status,
                 amount: entry.accepted.unwrap_or_default(),
                 rank: self.offers.rank_of(number),
-                reason: reason.into(),
+                reason: entry.reason(status).into(),
             };
             self.told.push(Decision { event: Event::BidStatus(told), region, area });
         }

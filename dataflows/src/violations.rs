@@ -22,16 +22,15 @@ pub fn violations<'scope>(
         .flat_map(|line| [(line.from, line.line.clone()), (line.to, line.line)])
         .antijoin(nodes.clone())
         .map(|(node, line)| {
-            ((ViolationKind::UnknownNode, line), Text::from(format!("node {node} does not exist")))
+            ((ViolationKind::UnknownNode, line), ViolationKind::UnknownNode.detail(&node))
         });
     let self_loop = lines.clone().filter(|line| line.from == line.to).map(|line| {
-        let detail = format!("both ends are node {}", line.from);
-        ((ViolationKind::SelfLoop, line.line), Text::from(detail))
+        let detail = ViolationKind::SelfLoop.detail(&line.from);
+        ((ViolationKind::SelfLoop, line.line), detail)
     });
-    let zero_capacity = lines
-        .clone()
-        .filter(|line| !line.carries)
-        .map(|line| ((ViolationKind::ZeroCapacity, line.line), Text::from("its capacity is 0 MW")));
+    let zero_capacity = lines.clone().filter(|line| !line.carries).map(|line| {
+        ((ViolationKind::ZeroCapacity, line.line), ViolationKind::ZeroCapacity.detail(""))
+    });
     let live_ends = lines
         .filter(|line| line.in_service && line.carries && line.from != line.to)
         .map(|line| (line.from, line.to))
@@ -40,10 +39,9 @@ pub fn violations<'scope>(
         .semijoin(nodes.clone())
         .flat_map(|(to, from)| [to, from])
         .distinct();
-    let isolated_node = nodes
-        .map(|node| (node, ()))
-        .antijoin(live_ends)
-        .map(|(node, ())| ((ViolationKind::IsolatedNode, node), Text::from("no live line")));
+    let isolated_node = nodes.map(|node| (node, ())).antijoin(live_ends).map(|(node, ())| {
+        ((ViolationKind::IsolatedNode, node), ViolationKind::IsolatedNode.detail(""))
+    });
     unknown_node.concatenate([self_loop, zero_capacity, isolated_node]).reduce_named(
         "violations",
         |_, details, out| {

@@ -194,21 +194,28 @@ impl Decision {
         (event.rank(), event.subject(), event.plan().unwrap_or_default(), event.qualifier())
     }
 
-    /// Appends the decision as one JSON line, without its newline. `tick_end` is its time and
-    /// `sequence` its number in the stream.
-    pub fn write_line(&self, out: &mut Vec<u8>, tick_end: Time, sequence: u64) {
+    /// The record's id: what it decides, and when.
+    #[must_use]
+    pub fn id(&self, tick_end: Time) -> Text {
         let event = &self.event;
-        let plan = event.plan();
-        let id = derived_id(
+        derived_id(
             "",
             &[
                 &tick_end.to_string(),
                 event.type_name(),
                 event.subject(),
-                plan.unwrap_or_default(),
+                event.plan().unwrap_or_default(),
                 event.qualifier(),
             ],
-        );
+        )
+    }
+
+    /// Appends the decision as one JSON line, without its newline. `tick_end` is its time and
+    /// `sequence` its number in the stream.
+    pub fn write_line(&self, out: &mut Vec<u8>, tick_end: Time, sequence: u64) {
+        let event = &self.event;
+        let plan = event.plan();
+        let id = self.id(tick_end);
         let mut object = open_envelope(out, &id, event.type_name(), tick_end, sequence);
         object.text("subject", event.subject());
         if let Some(plan) = plan {

@@ -30,10 +30,11 @@ impl Sub for Time {
 }
 
 const DAY_MS: i64 = 86_400_000;
-/// The first instant of the year 2200: no record is that late.
-const END: Time = Time(7_258_118_400_000);
 
 impl Time {
+    /// The first instant of the year 2200: no record is that late.
+    pub const END: Self = Self(7_258_118_400_000);
+
     /// Reads RFC 3339 text.
     ///
     /// `None` where it is not of that form or outside the years 1970 to 2199.
@@ -68,7 +69,7 @@ impl Time {
             + second * 1000
             + milli;
         let time = Self(local - offset_min * 60_000);
-        (Self(0)..END).contains(&time).then_some(time)
+        (Self(0)..Self::END).contains(&time).then_some(time)
     }
 
     /// Appends RFC 3339 text in UTC with three decimals, 24 bytes.
@@ -179,7 +180,7 @@ mod tests {
         assert_eq!(Time::parse("2026-03-01T13:30:00.000999999+01:30"), noon);
         assert_eq!(Time::parse("2026-03-01T07:00:00-05:00"), noon);
         assert_eq!(Time::parse("1970-01-01T00:00:00Z"), Some(Time(0)));
-        assert_eq!(Time::parse("2199-12-31T23:59:59.999Z"), Some(Time(END.0 - 1)));
+        assert_eq!(Time::parse("2199-12-31T23:59:59.999Z"), Some(Time(Time::END.0 - 1)));
     }
 
     #[test]
@@ -209,7 +210,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_the_calendar_library(ms in 0..END.0) {
+        fn agrees_with_the_calendar_library(ms in 0..Time::END.0) {
             let time = Time(ms);
             let twin = jiff::Timestamp::from_millisecond(ms).unwrap();
             prop_assert_eq!(time.to_string(), format!("{twin:.3}"));

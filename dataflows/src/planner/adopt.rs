@@ -6,17 +6,14 @@
 use super::Planner;
 use super::draft::{AreaDraft, IslandDraft, LEAST, TransferDraft};
 use super::standing::{Instruction, Order, Plan};
-use crate::change::Interface;
+use crate::structures::parallel_lines::{Used, share};
 use gridweaver_model::decision::{
-    CurtailmentRecorded, DemandResponseActivated, EndReason, Event, LineShare, OrderCancelled,
+    CurtailmentRecorded, DemandResponseActivated, EndReason, Event, OrderCancelled,
     TransferOrdered, derived_id,
 };
 use gridweaver_model::{Decision, Text, Time, Watts};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// What lines carry already.
-type Used = BTreeMap<Text, Watts>;
 
 /// An area's draft, compared with what stands there.
 pub(super) struct Step<'a> {
@@ -371,7 +368,7 @@ impl Planner {
         let mut hops = Vec::new();
         for (ends, sent) in transfer.path.windows(2).zip(&transfer.carried) {
             if let Some(interface) = self.grid.interface(&ends[0], &ends[1]) {
-                hops.push(share(*sent, interface, used));
+                hops.push(share(*sent, &interface.lines, used));
             }
         }
         let mut parts = vec![tick_end.to_string()];
@@ -490,31 +487,4 @@ fn note_used(used: &mut Used, order: &Order) {
             *used.entry(share.line.clone()).or_default() += share.power;
         }
     }
-}
-
-/// Shares a hop over its interface's lines in proportion to capacity, rounded down and at most what
-/// each line has left; what is over goes watt by watt to the line with most left (ties: least name).
-fn share(sent: Watts, interface: &Interface, used: &mut Used) -> Vec<LineShare> {
-    let total: i128 = interface.lines.iter().map(|(_, capacity)| i128::from(capacity.0)).sum();
-    let mut shares: Vec<LineShare> = interface
-        .lines
-        .iter()
-        .map(|(line, capacity)| {
-            let part = i128::from(sent.0) * i128::from(capacity.0) / total.max(1);
-            let used = used.entry(line.clone()).or_default();
-            let power = Watts(i64::try_from(part).unwrap_or(i64::MAX)).min(*capacity - *used);
-            *used += power;
-            LineShare { line: line.clone(), power }
-        })
-        .collect();
-    let shared: Watts = shares.iter().map(|share| share.power).sum();
-    for _ in 0..(sent - shared).0 {
-        let left = |at: usize| interface.lines[at].1 - used[&interface.lines[at].0];
-        let most = (0..shares.len()).rev().max_by_key(|at| left(*at));
-        let Some(most) = most else { break };
-        shares[most].power += Watts(1);
-        *used.entry(shares[most].line.clone()).or_default() += Watts(1);
-    }
-    shares.retain(|share| share.power > Watts::ZERO);
-    shares
 }

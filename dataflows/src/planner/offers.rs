@@ -241,6 +241,19 @@ impl Entry {
         self.offer.phase == Phase::Eligible && self.out_until.is_none()
     }
 
+    /// Why it has a status, for a person.
+    pub(super) fn reason(&self, status: BidState) -> &'static str {
+        match status {
+            BidState::Pending => "not decided yet",
+            BidState::Accepted => "part of the least-cost set",
+            BidState::Rejected if self.out_until.is_some() => "out after a failure",
+            BidState::Rejected if self.left_out => "left out of the newest clearing",
+            BidState::Rejected => "its price is above the program's limit",
+            BidState::Expired => "its window is over",
+            BidState::Withdrawn => "taken back by the participant",
+        }
+    }
+
     /// The status that the bid has.
     pub(super) fn state(&self) -> BidState {
         match self.offer.phase {

@@ -5,11 +5,9 @@ use super::Planner;
 use super::adopt::Step;
 use super::draft::{IslandDraft, LEAST};
 use super::standing::{Instruction, Order};
-use gridweaver_model::decision::{
-    AuditEntry, CascadeArea, CascadeCleared, CascadeInterface, Event, PlanCreated, PlanInputs,
-    ShortfallUnmet,
-};
-use gridweaver_model::{Decision, Ppm, Price, Text, Time, Watts};
+use crate::structures::flow;
+use gridweaver_model::decision::{AuditEntry, Event, PlanCreated, PlanInputs, ShortfallUnmet};
+use gridweaver_model::{Decision, Price, Text, Time, Watts};
 
 impl Planner {
     pub(super) fn tell_plan(&mut self, step: &Step<'_>, tick_end: Time) {
@@ -112,37 +110,13 @@ impl Planner {
 
     pub(super) fn tell_cascade(&mut self, draft: &IslandDraft) {
         let Some(cascade) = &draft.cascade else { return };
-        let (problem, solution) = (&cascade.problem, &cascade.solution);
-        let areas = cascade.areas.iter().zip(&problem.areas).zip(&solution.prices);
-        let interfaces = cascade.ends.iter().zip(&problem.interfaces).zip(&solution.flow_w);
-        let needs: i64 = problem.areas.iter().map(|area| area.need_w).sum();
-        let unmet: i64 = solution.unmet_w.iter().sum();
-        let cleared = CascadeCleared {
-            island: draft.island.clone(),
-            areas: areas
-                .map(|((name, area), price)| CascadeArea {
-                    area: name.clone(),
-                    need: Watts(area.need_w),
-                    surplus: Watts(area.surplus_w),
-                    energy_price: Price(area.energy_price),
-                    price: Price(*price),
-                })
-                .collect(),
-            interfaces: interfaces
-                .map(|(((from, to), interface), flow_w)| CascadeInterface {
-                    from_area: from.clone(),
-                    to_area: to.clone(),
-                    capacity: Watts(interface.capacity_w),
-                    loss: Ppm(interface.loss_ppm),
-                    wheeling_price: Price(interface.wheeling_price),
-                    flow: Watts(*flow_w),
-                })
-                .collect(),
-            served: Watts(needs - unmet),
-            unmet: Watts(unmet),
-            cost: solution.cost,
-            bound: solution.bound,
-        };
+        let cleared = flow::cleared(
+            &draft.island,
+            &cascade.areas,
+            &cascade.ends,
+            &cascade.problem,
+            &cascade.solution,
+        );
         self.told.push(Decision::of_no_area(Event::CascadeCleared(Box::new(cleared))));
     }
 }

@@ -4,7 +4,7 @@
 //! delivers less than it is sent. [`solve`] finds the optimum in three steps, one file each:
 //! `linear` states the linear program and `simplex` solves it in floats, `paths` turns its flow
 //! into orders of whole watts, and `certificate` rounds its prices so that in exact integers they
-//! prove how good the orders are.
+//! prove how good the orders are. `record` says it all as `dispatch.cascade_cleared`.
 //!
 //! Promises: the answer is a function of the problem alone; no limit is exceeded by a watt; no
 //! interface flows both ways; the orders are within 1 W a hop and 1 kW an area in need of the
@@ -14,11 +14,13 @@
 mod certificate;
 mod linear;
 mod paths;
+mod record;
 mod simplex;
 #[cfg(test)]
 mod tests;
 
 pub use certificate::bound;
+pub use record::cleared;
 
 /// The whole, in parts per million. [`bound`] is scaled by it, so that losses keep it whole.
 pub const PPM: i64 = 1_000_000;

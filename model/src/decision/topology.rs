@@ -51,6 +51,17 @@ impl ViolationKind {
             Self::ZeroCapacity => "zero_capacity",
         }
     }
+
+    /// What is wrong, for a person; `node` is the line's end concerned, where one is.
+    #[must_use]
+    pub fn detail(self, node: &str) -> Text {
+        match self {
+            Self::IsolatedNode => "no live line".into(),
+            Self::SelfLoop => format!("both ends are node {node}").into(),
+            Self::UnknownNode => format!("node {node} does not exist").into(),
+            Self::ZeroCapacity => "its capacity is 0 MW".into(),
+        }
+    }
 }
 
 /// A violation that begins or ends.

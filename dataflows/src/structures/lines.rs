@@ -10,14 +10,21 @@ use gridweaver_model::{Lookup, Metres, Ppm, Price, Rules, Text, Tick, Watts};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A line that is there.
-pub(super) struct LineView {
-    pub(super) from: Text,
-    pub(super) to: Text,
-    pub(super) capacity: Watts,
-    pub(super) length: Option<Metres>,
-    pub(super) loss: Option<Ppm>,
-    pub(super) wheeling_price: Price,
-    pub(super) in_service: bool,
+pub struct LineView {
+    /// One end.
+    pub from: Text,
+    /// The other.
+    pub to: Text,
+    /// What it can carry.
+    pub capacity: Watts,
+    /// Its length.
+    pub length: Option<Metres>,
+    /// Lost of what is sent, where the record says so.
+    pub loss: Option<Ppm>,
+    /// Per MWh sent.
+    pub wheeling_price: Price,
+    /// Whether it is in service.
+    pub in_service: bool,
 }
 
 /// What is held of one line.
@@ -68,7 +75,7 @@ impl LineState {
 }
 
 /// All lines.
-pub(super) struct Lines {
+pub struct Lines {
     held: Lookup<Text, LineState>,
     /// Removed lines, by the tick in which they are forgotten.
     ending: BTreeMap<Tick, BTreeSet<Text>>,
@@ -76,12 +83,14 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(rules: &Rules) -> Self {
+    /// No line.
+    #[must_use]
+    pub fn new(rules: &Rules) -> Self {
         Self { held: Lookup::default(), ending: BTreeMap::new(), rules: rules.clone() }
     }
 
     /// Offers a `grid.line`.
-    pub(super) fn offer_line(&mut self, line: Line, version: Version, very_late: bool) -> Upsert {
+    pub fn offer_line(&mut self, line: Line, version: Version, very_late: bool) -> Upsert {
         if very_late && !self.held.contains_key(&line.line) {
             return Upsert::Refused;
         }
@@ -96,7 +105,7 @@ impl Lines {
     }
 
     /// Offers a breaker operation.
-    pub(super) fn offer_word(
+    pub fn offer_word(
         &mut self,
         line: &Text,
         version: Version,
@@ -110,7 +119,8 @@ impl Lines {
     }
 
     /// The line as it stands, if it is there.
-    pub(super) fn get(&self, line: &Text) -> Option<LineView> {
+    #[must_use]
+    pub fn get(&self, line: &Text) -> Option<LineView> {
         let state = self.held.get(line)?;
         let (_, line) = state.definition.as_ref()?;
         Some(LineView {
@@ -130,7 +140,7 @@ impl Lines {
 
     /// Forgets the removed lines whose time has come, and returns the next tick that has some. A
     /// removal stays with a line that came back: it still outlives older words.
-    pub(super) fn forget(&mut self, tick: Tick) -> Option<Tick> {
+    pub fn forget(&mut self, tick: Tick) -> Option<Tick> {
         while let Some(entry) = self.ending.first_entry().filter(|entry| *entry.key() <= tick) {
             for key in entry.remove() {
                 let gone = self.held.get(&key).is_some_and(|state| {

@@ -32,6 +32,7 @@ pub struct Remembered {
     now: Tick,
 }
 
+#[derive(Clone, Copy)]
 struct Slot {
     identity: u128,
     sequence: u64,

@@ -22,16 +22,16 @@
 
 mod activations;
 mod breach;
-mod cascade;
+pub(crate) mod cascade;
 mod clearing;
 mod ends;
 mod held;
 mod plans;
-mod routes;
-mod scene;
-mod standing;
+pub(crate) mod routes;
+pub(crate) mod scene;
+pub(crate) mod standing;
 mod statuses;
-mod stream;
+pub(crate) mod stream;
 mod topology;
 mod transfers;
 mod walk;
@@ -56,5 +56,15 @@ pub fn verify<'a>(
     orders: impl Iterator<Item = io::Result<Vec<u8>>> + 'a,
     rules: &Rules,
 ) -> Vec<Breach> {
-    walk::Checker::new(inputs, rules).run(stream::Stream::new(orders, rules))
+    walk(inputs, orders, rules, &mut |_| ())
+}
+
+/// The same walk, with each of its ticks shown, as its checks see it.
+pub(crate) fn walk<'a>(
+    inputs: Vec<Reads<'a>>,
+    orders: impl Iterator<Item = io::Result<Vec<u8>>> + 'a,
+    rules: &Rules,
+    look: &mut dyn FnMut(&scene::Scene<'_>),
+) -> Vec<Breach> {
+    walk::Checker::new(inputs, rules).run(stream::Stream::new(orders, rules), look)
 }

@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 }
 
 /// The first failure of an input: an iterator of records can't return it.
-type Failed = Rc<RefCell<Option<anyhow::Error>>>;
+pub(super) type Failed = Rc<RefCell<Option<anyhow::Error>>>;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let settings = arguments.configured.settings()?;
@@ -58,7 +58,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 }
 
 /// A source's records, decoded, one after the other.
-fn reads<'a>(mut source: Box<dyn Source>, record_bytes_max: usize, failed: Failed) -> Reads<'a> {
+pub(super) fn reads<'a>(
+    mut source: Box<dyn Source>,
+    record_bytes_max: usize,
+    failed: Failed,
+) -> Reads<'a> {
     let mut batch = Batch::new(2_048);
     let mut ready: VecDeque<Read> = VecDeque::new();
     Box::new(std::iter::from_fn(move || {

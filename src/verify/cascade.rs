@@ -149,7 +149,7 @@ fn check_interfaces(scene: &Scene<'_>, told: &CascadeCleared, pardoned: bool, te
 }
 
 /// What standing transfers send over each interface.
-fn flows(scene: &Scene<'_>) -> BTreeMap<(Text, Text), Watts> {
+pub(crate) fn flows(scene: &Scene<'_>) -> BTreeMap<(Text, Text), Watts> {
     let mut flows: BTreeMap<(Text, Text), Watts> = BTreeMap::new();
     for route in scene.routes.values() {
         let Ok(path) = path_now(route, scene.shape) else { continue };

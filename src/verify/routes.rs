@@ -10,10 +10,10 @@ use gridweaver_model::{Text, Watts};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The routes of all standing transfers, by order.
-pub(super) type Routes = BTreeMap<Text, Vec<Hop>>;
+pub(crate) type Routes = BTreeMap<Text, Vec<Hop>>;
 
 /// The live lines that join two areas, with their capacities, by both orders of the two.
-pub(super) type Joins = BTreeMap<(Text, Text), Vec<(Text, Watts)>>;
+pub(crate) type Joins = BTreeMap<(Text, Text), Vec<(Text, Watts)>>;
 
 /// The lines between areas of a shape.
 pub(super) fn joins(shape: &Shape) -> Joins {
@@ -32,9 +32,9 @@ pub(super) fn joins(shape: &Shape) -> Joins {
 
 /// One line's part of a hop.
 #[derive(Clone, Debug)]
-pub(super) struct Wire {
-    pub(super) line: Text,
-    pub(super) power: Watts,
+pub(crate) struct Wire {
+    pub(crate) line: Text,
+    pub(crate) power: Watts,
     /// Its end in the sending area.
     from: Text,
     /// Its end in the receiving area.
@@ -43,14 +43,14 @@ pub(super) struct Wire {
 
 /// A step from one area to the next.
 #[derive(Clone, Debug)]
-pub(super) struct Hop {
+pub(crate) struct Hop {
     /// What its lines carry together, at the sending end.
-    pub(super) sent: Watts,
-    pub(super) wires: Vec<Wire>,
+    pub(crate) sent: Watts,
+    pub(crate) wires: Vec<Wire>,
 }
 
 /// The route of an order's lines over its path, as the shape is now.
-pub(super) fn route(path: &[Text], lines: &[LineShare], shape: &Shape) -> Result<Vec<Hop>, String> {
+pub(crate) fn route(path: &[Text], lines: &[LineShare], shape: &Shape) -> Result<Vec<Hop>, String> {
     let mut hops: Vec<Hop> =
         path.windows(2).map(|_| Hop { sent: Watts::ZERO, wires: vec![] }).collect();
     let mut used = BTreeSet::new();
@@ -89,7 +89,7 @@ pub(super) fn route(path: &[Text], lines: &[LineShare], shape: &Shape) -> Result
 
 impl Hop {
     /// The areas that the hop joins now, sender first.
-    pub(super) fn areas_now(&self, shape: &Shape) -> Result<(Text, Text), String> {
+    pub(crate) fn areas_now(&self, shape: &Shape) -> Result<(Text, Text), String> {
         let mut joined: Option<(Text, Text)> = None;
         for wire in &self.wires {
             let name = &wire.line;
@@ -120,7 +120,7 @@ impl Hop {
 }
 
 /// The areas that a route passes now, sender first.
-pub(super) fn path_now(route: &[Hop], shape: &Shape) -> Result<Vec<Text>, String> {
+pub(crate) fn path_now(route: &[Hop], shape: &Shape) -> Result<Vec<Text>, String> {
     let mut path: Vec<Text> = vec![];
     for hop in route {
         let (from, to) = hop.areas_now(shape)?;

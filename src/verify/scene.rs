@@ -15,72 +15,72 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 /// Below this nothing is planned or ordered.
-pub(super) const ONE_KILOWATT: Watts = Watts(1_000);
+pub(crate) const ONE_KILOWATT: Watts = Watts(1_000);
 
 /// One tick, as its checks see it.
-pub(super) struct Scene<'a> {
-    pub(super) rules: &'a Rules,
+pub(crate) struct Scene<'a> {
+    pub(crate) rules: &'a Rules,
     /// The tick's end.
-    pub(super) end: Time,
-    pub(super) collections: &'a Collections,
+    pub(crate) end: Time,
+    pub(crate) collections: &'a Collections,
     /// The shape at the tick before.
-    pub(super) shape_before: &'a Shape,
-    pub(super) shape: &'a Shape,
-    pub(super) interfaces: &'a Interfaces,
-    pub(super) joins: &'a Joins,
+    pub(crate) shape_before: &'a Shape,
+    pub(crate) shape: &'a Shape,
+    pub(crate) interfaces: &'a Interfaces,
+    pub(crate) joins: &'a Joins,
     /// Every area's totals as the tick's decisions may have seen them: more than one where the
     /// contract leaves open what counts as relief, the likeliest first.
-    pub(super) totals: BTreeMap<Text, Vec<Totals>>,
+    pub(crate) totals: BTreeMap<Text, Vec<Totals>>,
     /// What stood before the tick's decisions, its areas as they are named now.
-    pub(super) before: &'a BTreeMap<Text, Standing>,
+    pub(crate) before: &'a BTreeMap<Text, Standing>,
     /// What stands after them.
-    pub(super) book: &'a Book,
+    pub(crate) book: &'a Book,
     /// Bids that were out after a failure as the tick was decided: what was answered to its orders
     /// before they were written counts from the next tick on.
-    pub(super) out: &'a BTreeMap<Text, Time>,
-    pub(super) routes: &'a Routes,
-    pub(super) records: &'a [Recorded],
-    pub(super) rated: OnceCell<BTreeMap<Text, Rated>>,
+    pub(crate) out: &'a BTreeMap<Text, Time>,
+    pub(crate) routes: &'a Routes,
+    pub(crate) records: &'a [Recorded],
+    pub(crate) rated: OnceCell<BTreeMap<Text, Rated>>,
 }
 
 /// A plan made in the tick.
-pub(super) struct NewPlan<'a> {
-    pub(super) line: u64,
-    pub(super) area: &'a Text,
-    pub(super) region: Option<&'a Text>,
-    pub(super) created: &'a PlanCreated,
+pub(crate) struct NewPlan<'a> {
+    pub(crate) line: u64,
+    pub(crate) area: &'a Text,
+    pub(crate) region: Option<&'a Text>,
+    pub(crate) created: &'a PlanCreated,
 }
 
 impl<'a> Scene<'a> {
     /// An area's totals, in every reading; empty where there is no such area.
-    pub(super) fn readings(&self, area: &str) -> &[Totals] {
+    pub(crate) fn readings(&self, area: &str) -> &[Totals] {
         self.totals.get(area).map_or(&[], Vec::as_slice)
     }
 
     /// Whether an area lacks a kilowatt or more, however one reads it.
-    pub(super) fn lacks(&self, area: &str) -> bool {
+    pub(crate) fn lacks(&self, area: &str) -> bool {
         let readings = self.readings(area);
         !readings.is_empty() && readings.iter().all(|it| it.shortfall >= ONE_KILOWATT)
     }
 
     /// The most that an area may send.
-    pub(super) fn surplus(&self, area: &str) -> Watts {
+    pub(crate) fn surplus(&self, area: &str) -> Watts {
         self.readings(area).iter().map(|it| it.surplus).max().unwrap_or_default()
     }
 
     /// Whether a figure is an area's surplus.
-    pub(super) fn is_surplus(&self, area: &str, told: Watts) -> bool {
+    pub(crate) fn is_surplus(&self, area: &str, told: Watts) -> bool {
         self.readings(area).iter().any(|it| it.surplus == told)
     }
 
     /// Every bid, rated at the tick's end.
-    pub(super) fn rated(&self) -> &BTreeMap<Text, Rated> {
+    pub(crate) fn rated(&self) -> &BTreeMap<Text, Rated> {
         self.rated
             .get_or_init(|| ladder(self.collections, self.shape, self.out, self.end, self.rules))
     }
 
     /// The plans made in this tick.
-    pub(super) fn new_plans(&self) -> impl Iterator<Item = NewPlan<'a>> + use<'a> {
+    pub(crate) fn new_plans(&self) -> impl Iterator<Item = NewPlan<'a>> + use<'a> {
         let records: &'a [Recorded] = self.records;
         records.iter().filter_map(|recorded| {
             let Event::PlanCreated(created) = &recorded.decision.event else { return None };
@@ -90,31 +90,31 @@ impl<'a> Scene<'a> {
     }
 
     /// The plan made for an area in this tick.
-    pub(super) fn new_plan_of(&self, area: &str) -> Option<NewPlan<'a>> {
+    pub(crate) fn new_plan_of(&self, area: &str) -> Option<NewPlan<'a>> {
         self.new_plans().find(|plan| plan.area == area)
     }
 
     /// The orders that serve an area at the tick's end.
-    pub(super) fn orders_of(&self, area: &str) -> impl Iterator<Item = &'a Standing> {
+    pub(crate) fn orders_of(&self, area: &str) -> impl Iterator<Item = &'a Standing> {
         self.book.standing.values().filter(move |standing| standing.area == area)
     }
 
     /// Whether an order was written in this tick.
-    pub(super) fn is_new(&self, standing: &Standing) -> bool {
+    pub(crate) fn is_new(&self, standing: &Standing) -> bool {
         standing.order.since == self.end
     }
 
-    pub(super) fn bid(&self, name: &str) -> Option<&'a Bid> {
+    pub(crate) fn bid(&self, name: &str) -> Option<&'a Bid> {
         self.collections.offers.bids.get(name).map(|known| &known.held.value)
     }
 
     /// An area's island.
-    pub(super) fn island_of(&self, area: &str) -> Option<&'a Text> {
+    pub(crate) fn island_of(&self, area: &str) -> Option<&'a Text> {
         self.shape.areas.get(area).map(|found| &found.island)
     }
 
     /// The energy price of an area's region.
-    pub(super) fn energy_price(&self, area: &str) -> Price {
+    pub(crate) fn energy_price(&self, area: &str) -> Price {
         match self.shape.areas.get(area) {
             Some(found) => self.collections.energy_price(&found.region, self.rules),
             None => self.rules.dispatch.energy_price,
@@ -122,13 +122,13 @@ impl<'a> Scene<'a> {
     }
 
     /// What all standing orders together send over a line.
-    pub(super) fn carried(&self, line: &str) -> Watts {
+    pub(crate) fn carried(&self, line: &str) -> Watts {
         let wires = self.routes.values().flatten().flat_map(|hop| &hop.wires);
         wires.filter(|wire| wire.line == *line).map(|wire| wire.power).sum()
     }
 
     /// What an order's transfer costs at this tick's prices, in thousandths × watts.
-    pub(super) fn transfer_cost(&self, standing: &Standing) -> Option<i128> {
+    pub(crate) fn transfer_cost(&self, standing: &Standing) -> Option<i128> {
         let route = self.routes.get(&standing.order.id)?;
         let mut cost = 0;
         for (at, hop) in route.iter().enumerate() {

@@ -27,7 +27,7 @@ pub(super) fn check(scene: &Scene<'_>, breaches: &mut Breaches) {
 }
 
 /// Why an activation may no longer stand; `None` where it may, or is none.
-fn unfit(scene: &Scene<'_>, standing: &Standing) -> Option<String> {
+pub(crate) fn unfit(scene: &Scene<'_>, standing: &Standing) -> Option<String> {
     let Kind::DemandResponse { bid: name, program: program_name, price } = &standing.order.kind
     else {
         return None;

@@ -31,9 +31,9 @@ pub fn lines(mut reader: impl BufRead) -> impl Iterator<Item = io::Result<Vec<u8
 
 /// A decision and its line in the file, from 1.
 #[derive(Clone, Debug)]
-pub(super) struct Recorded {
-    pub(super) line: u64,
-    pub(super) decision: Decision,
+pub(crate) struct Recorded {
+    pub(crate) line: u64,
+    pub(crate) decision: Decision,
 }
 
 /// The records of one tick.

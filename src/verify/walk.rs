@@ -57,8 +57,12 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Checks all of it.
-    pub(super) fn run(mut self, mut orders: Stream<'_>) -> Vec<Breach> {
+    /// Checks all of it, and lets each tick be looked at.
+    pub(super) fn run(
+        mut self,
+        mut orders: Stream<'_>,
+        look: &mut dyn FnMut(&Scene<'_>),
+    ) -> Vec<Breach> {
         let mut reached: Option<Tick> = None;
         let mut input = self.walk.next_tick();
         loop {
@@ -87,7 +91,7 @@ impl<'a> Checker<'a> {
             let past_history = input_tick.is_none();
             self.check_closing(tick, rows.is_some(), recorded.as_ref(), past_history);
             let records = recorded.unwrap_or_default().records;
-            self.step(tick, rows.map(|(_, rows)| rows), &records);
+            self.step(tick, rows.map(|(_, rows)| rows), &records, look);
             reached = Some(tick);
         }
         self.breaches.finish()
@@ -119,7 +123,13 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn step(&mut self, tick: Tick, rows: Option<Vec<Row>>, records: &[Recorded]) {
+    fn step(
+        &mut self,
+        tick: Tick,
+        rows: Option<Vec<Row>>,
+        records: &[Recorded],
+        look: &mut dyn FnMut(&Scene<'_>),
+    ) {
         let end = self.rules.end_of(tick);
         if let Some(rows) = rows {
             for row in &rows {
@@ -163,6 +173,7 @@ impl<'a> Checker<'a> {
         plans::check(&scene, &self.pardons, breaches);
         cascade::check(&scene, &self.pardons, breaches);
         self.statuses.check(&scene, breaches);
+        look(&scene);
     }
 
     /// Finds the shape anew where it may have changed; returns the one before.

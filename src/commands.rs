@@ -11,6 +11,7 @@ mod report;
 mod run;
 mod state;
 mod verify;
+mod why;
 
 use clap::{Parser, Subcommand};
 use gridweaver::connectors::SinkError;
@@ -38,6 +39,7 @@ enum Command {
     Replay(replay::Arguments),
     State(state::Arguments),
     Verify(verify::Arguments),
+    Why(why::Arguments),
     Compare(compare::Arguments),
     Import(import::Arguments),
     Report(report::Arguments),
@@ -86,6 +88,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::State(arguments) => state::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Why(arguments) => why::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),

@@ -11,6 +11,7 @@
 //! | [`settings`] | the configuration |
 //! | [`state`] | what the views held at a time |
 //! | [`verify`] | the checker of recorded decisions, independent of the planner |
+//! | [`why`] | an order, explained from the records |
 //! | [`compare`] | two recorded outputs side by side |
 //! | [`report`] | latency logs and the day of a run as tables and plots |
 //! | [`import`] | known grid formats to records |
@@ -64,6 +65,7 @@ pub mod state;
 pub mod summary;
 mod unmet;
 pub mod verify;
+pub mod why;
 
 pub use gridweaver_connectors as connectors;
 pub use gridweaver_dataflows as dataflows;

@@ -3,6 +3,7 @@
 mod check;
 mod compare;
 mod completions;
+mod generate;
 mod import;
 mod man;
 mod play;
@@ -42,6 +43,7 @@ enum Command {
     Why(why::Arguments),
     Compare(compare::Arguments),
     Import(import::Arguments),
+    Generate(generate::Arguments),
     Report(report::Arguments),
     Check(check::Arguments),
     Completions(completions::Arguments),
@@ -93,6 +95,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Report(arguments) => report::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Import(arguments) => import::run(arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
     }

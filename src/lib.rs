@@ -15,6 +15,7 @@
 //! | [`compare`] | two recorded outputs side by side |
 //! | [`report`] | latency logs and the day of a run as tables and plots |
 //! | [`import`] | known grid formats to records |
+//! | [`generate`] | a synthetic grid and its event stream |
 //! | [`summary`], [`latency`] | what a run came to |
 //!
 //! The records are in [`model`], the views in [`dataflows`], files in [`connectors`].
@@ -56,6 +57,7 @@
 
 pub mod compare;
 pub mod engine;
+pub mod generate;
 pub mod import;
 pub mod latency;
 mod library;

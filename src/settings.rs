@@ -11,7 +11,8 @@ pub use blame::line_of;
 
 use gridweaver_model::rules::{Dispatch, Late, Rules, Stale};
 use gridweaver_model::{Ppm, Price, Watts};
-use quantity::{Decimal, Duration, OrOff, Size};
+pub use quantity::Duration;
+use quantity::{Decimal, OrOff, Size};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 

@@ -4,6 +4,7 @@ use gridweaver_model::{Millis, decimal};
 use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, de};
 use std::fmt;
+use std::str::FromStr;
 
 /// A duration, such as `"4s"`, `"10m"`, `"250ms"`, `"24h"`, `"30d"`.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +50,14 @@ fn duration(text: &str) -> Result<Millis, String> {
             "`{text}` is no duration: a whole number and a unit (ms, s, m, h, d), such as \"4s\""
         )
     })
+}
+
+impl FromStr for Duration {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        duration(text).map(Self)
+    }
 }
 
 impl<'de> Deserialize<'de> for Duration {

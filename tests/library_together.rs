@@ -66,7 +66,7 @@ fn pipeline_gives_every_event_one_outcome_and_keeps_each_submitters_order() {
                 })
             })
             .collect();
-        while !submitters.iter().all(|submitter| submitter.is_finished()) {
+        while !submitters.iter().all(thread::ScopedJoinHandle::is_finished) {
             assert!(pipeline.waiting() <= 64, "memory is not bounded");
             let counts = pipeline.counts();
             let settled = counts.filtered + counts.deduplicated + counts.delivered;

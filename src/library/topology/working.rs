@@ -137,7 +137,7 @@ impl Working {
             wheeling_price: edge.wheeling_price,
             in_service: true,
         };
-        self.set_line(&edge.line, Some(line));
+        self.set_line(&edge.line, Some(&line));
     }
 
     pub(super) fn apply(&mut self, record: &Record) {
@@ -172,7 +172,7 @@ impl Working {
             wheeling_price: view.wheeling_price,
             in_service: view.in_service,
         });
-        self.set_line(line, view);
+        self.set_line(line, view.as_ref());
         self.lines.forget(self.rules.tick_of(self.latest));
     }
 
@@ -194,8 +194,8 @@ impl Working {
     }
 
     /// Sets or removes a line; whether there was one.
-    pub(super) fn set_line(&mut self, line: &Text, known: Option<KnownLine>) -> bool {
-        let old = self.snapshot.set_line(line, known.clone());
+    pub(super) fn set_line(&mut self, line: &Text, known: Option<&KnownLine>) -> bool {
+        let old = self.snapshot.set_line(line, known.cloned());
         for end in old.iter().flat_map(|old| [&old.from, &old.to]) {
             if let Some(lines) = self.lines_at.get_mut(end) {
                 lines.remove(line);
@@ -207,7 +207,7 @@ impl Working {
         for end in known.iter().flat_map(|known| [&known.from, &known.to]) {
             self.lines_at.entry(end.clone()).or_default().insert(line.clone());
         }
-        for line in old.iter().chain(&known) {
+        for line in old.iter().chain(known) {
             self.relink(&line.from, &line.to);
         }
         old.is_some()

@@ -14,25 +14,33 @@
 //! | `pace` | how fast event time passes, where that is asked for |
 //! | `drive` | the workers: rows in at their ticks, frontiers along the watermarks, until all is closed |
 //! | `writer` | closed ticks to numbered, durable text |
+//! | `checkpoint` | what a run needs to go on from the end of a tick |
+//! | `fault` | where a test lets the process die |
 //! | `observe` | what the views held at the end |
 
+mod checkpoint;
 mod drive;
+mod fault;
 mod gate;
 mod intake;
 mod observe;
 mod pace;
 mod writer;
 
+pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints, Keep, Mark, Store, StreamMark};
 pub use gate::Limits;
 pub use gridweaver_dataflows::planner::{Course, Moment, RegionMoment};
 pub use intake::Reading;
 pub use observe::{CutOff, Observed};
 pub use pace::Pace;
-pub use writer::{Latencies, Output, Written};
+pub use writer::{Latencies, Output, Recorded, Tally, Written};
 
+use checkpoint::{Checkpointing, Kept, Marks};
+use crossbeam_channel::Sender;
 use gate::Gate;
 use gridweaver_connectors::{Sink, SinkError, Source, SourceError};
-use gridweaver_model::{Rules, Tick};
+use gridweaver_dataflows::admission::Partition;
+use gridweaver_model::{Rules, Tick, Time};
 use intake::Intake;
 use observe::{Seen, Wanted};
 use std::sync::Arc;
@@ -58,6 +66,10 @@ pub struct Job {
     pub record_bytes_max: usize,
     /// Ticks from here on stay open; `None`: all that can be closed is.
     pub open_from: Option<Tick>,
+    /// What to go on from. Sources must have been opened at its marks.
+    pub restored: Option<Arc<Checkpoint>>,
+    /// Whether and how often to take checkpoints; also one at the end.
+    pub checkpoints: Option<Checkpoints>,
     /// How fast event time passes; `None`: as fast as can be.
     pub pace: Option<Pace>,
     /// Whether to keep and return the state of all views.
@@ -107,6 +119,19 @@ pub enum EngineError {
     /// An output.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// A checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// What was decided again is not what was written.
+    #[error(
+        "{sink} holds other records of the tick that ends at {tick} than are decided now: its input, its configuration or the program has changed; nothing was written"
+    )]
+    Diverged {
+        /// The output.
+        sink: String,
+        /// The tick's end.
+        tick: Time,
+    },
     /// Timely could not start.
     #[error("the dataflow workers could not start: {0}")]
     Workers(String),
@@ -130,6 +155,10 @@ pub(crate) struct Shared {
     pub(crate) finite: bool,
     /// Partitions still being read.
     pub(crate) reading: AtomicU64,
+    pub(crate) restored: Option<Arc<Checkpoint>>,
+    checkpointing: Option<Checkpointing>,
+    /// Dead letters of earlier ticks were written before.
+    pub(crate) letters_from: Tick,
 }
 
 impl Shared {
@@ -137,6 +166,11 @@ impl Shared {
     pub(crate) fn limit(&self) -> Tick {
         let horizon = if self.finite { self.horizon.load(Ordering::SeqCst) } else { Tick::MAX };
         horizon.min(self.open_from.unwrap_or(Tick::MAX))
+    }
+
+    /// The first tick that a checkpoint does not hold.
+    pub(crate) fn first_open(&self) -> Tick {
+        self.restored.as_ref().map_or(0, |checkpoint| checkpoint.views.tick + 1)
     }
 
     /// Whether no more can be closed once the frontier is at [`Shared::target`].
@@ -156,24 +190,21 @@ impl Shared {
 /// Where a source or sink fails. What was committed until then is whole up to its last
 /// `dispatch.tick_closed`.
 pub fn run(job: Job) -> Result<Outcome, EngineError> {
-    let shared = Arc::new(Shared {
-        gate: Gate::new(job.sources.len(), job.limits),
-        finite: job.sources.iter().all(|source| source.is_finite()),
-        reading: AtomicU64::new(job.sources.len() as u64),
-        horizon: AtomicU64::new(0),
-        stop: Arc::clone(&job.stop),
-        progress: job.progress,
-        open_from: job.open_from,
-        rules: job.rules,
-    });
+    let names: Vec<String> = job.sources.iter().map(|source| source.name().to_owned()).collect();
+    let marks = beginnings(&names, job.restored.as_deref(), &job.rules);
+    let (to_keeper, for_keeper) = crossbeam_channel::unbounded();
+    let shared = Arc::new(shared(&job, &marks, to_keeper.clone()));
     let (to_writer, for_writer) = crossbeam_channel::unbounded();
     let (deliveries, inlets) = drive::inlets(job.workers, job.sources.len());
     let writer = Writer::new(job.outputs, job.dead_letters, Arc::clone(&shared));
-    let writing = thread::Builder::new().name("writer".into());
-    let writing = writing.spawn(move || writer.run(&for_writer));
-    let writing = writing.map_err(|error| EngineError::Workers(error.to_string()))?;
+    let writing = spawn("writer", move || writer.run(&for_writer))?;
+    let keeping = job.checkpoints.map(|checkpoints| {
+        let shared = Arc::clone(&shared);
+        spawn("keeper", move || checkpoint::keep(checkpoints.keep, &names, &shared, &for_keeper))
+    });
+    let keeping = keeping.transpose()?;
     let mut intakes = Vec::new();
-    for (partition, source) in job.sources.into_iter().enumerate() {
+    for ((partition, source), mark) in job.sources.into_iter().enumerate().zip(marks) {
         let intake = Intake {
             partition,
             source,
@@ -182,18 +213,68 @@ pub fn run(job: Job) -> Result<Outcome, EngineError> {
             letters: to_writer.clone(),
             record_bytes_max: job.record_bytes_max,
             pace: job.pace.clone(),
+            mark,
         };
-        let thread = thread::Builder::new().name(format!("intake-{partition}"));
-        let thread = thread.spawn(move || intake.run());
-        intakes.push(thread.map_err(|error| EngineError::Workers(error.to_string()))?);
+        intakes.push(spawn(&format!("intake-{partition}"), move || intake.run())?);
     }
     let wanted = Wanted { observed: job.observed, course: job.course };
     let seen = drive::drive(job.workers, inlets, wanted, to_writer, &shared)?;
-    finish(&shared, intakes, writing, seen)
+    let outcome = finish(&shared, intakes, writing, seen);
+    // The keeper may have gone already, with an error of its own.
+    let _ = to_keeper.send(Kept::End);
+    if let Some(keeping) = keeping {
+        keeping.join().map_err(|_| EngineError::Panicked("keeper"))??;
+    }
+    outcome
+}
+
+/// Where each partition begins: at its mark; one that a checkpoint does not know brings nothing to
+/// ticks that it holds.
+fn beginnings(names: &[String], restored: Option<&Checkpoint>, rules: &Rules) -> Vec<Mark> {
+    let Some(restored) = restored else { return vec![Mark::default(); names.len()] };
+    let unknown = Mark {
+        partition: Partition::from(rules.start_of(restored.views.tick + 1)),
+        ..Mark::default()
+    };
+    let mark = |name| restored.partitions.get(name).unwrap_or(&unknown).clone();
+    names.iter().map(mark).collect()
+}
+
+fn shared(job: &Job, marks: &[Mark], to_keeper: Sender<Kept>) -> Shared {
+    let rules = job.rules.clone();
+    let first_open = job.restored.as_ref().map_or(0, |checkpoint| checkpoint.views.tick + 1);
+    let watermark = |mark: &Mark| mark.partition.tick(&rules).max(first_open);
+    let last_written = job.outputs.iter().filter_map(|output| output.recorded.last).max();
+    let checkpointing = job.checkpoints.as_ref().map(|checkpoints| {
+        let marks = marks.iter().cloned().map(Marks::at).collect();
+        let newest = first_open.saturating_sub(1);
+        Checkpointing::new(checkpoints.every, job.workers, marks, newest, to_keeper)
+    });
+    Shared {
+        gate: Gate::new(marks.iter().map(watermark).collect(), job.limits),
+        finite: job.sources.iter().all(|source| source.is_finite()),
+        reading: AtomicU64::new(job.sources.len() as u64),
+        horizon: AtomicU64::new(first_open),
+        stop: Arc::clone(&job.stop),
+        progress: Arc::clone(&job.progress),
+        open_from: job.open_from,
+        restored: job.restored.clone(),
+        checkpointing,
+        letters_from: last_written.map_or(0, |end| rules.tick_of(end)),
+        rules,
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<thread::JoinHandle<T>, EngineError> {
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(work);
+    thread.map_err(|error| EngineError::Workers(error.to_string()))
 }
 
 type IntakeThread = thread::JoinHandle<Result<Reading, SourceError>>;
-type WriterThread = thread::JoinHandle<Result<Written, SinkError>>;
+type WriterThread = thread::JoinHandle<Result<Written, EngineError>>;
 
 /// Gathers what the threads leave. The writer's error comes first: a sink that fails stops all.
 fn finish(

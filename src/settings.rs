@@ -65,6 +65,12 @@ pub struct Engine {
     pub in_flight_bytes: Size,
     /// Longer records are refused.
     pub max_record_bytes: Size,
+    /// Where checkpoints are kept.
+    pub state_dir: String,
+    /// How long after one checkpoint the next is begun.
+    pub checkpoint_every: Duration,
+    /// How many checkpoints are kept.
+    pub checkpoints_kept: usize,
 }
 
 /// `late`
@@ -202,6 +208,9 @@ impl Default for Engine {
             in_flight_records: 262_144,
             in_flight_bytes: Size(128 << 20),
             max_record_bytes: Size(1 << 20),
+            state_dir: "gridweaver-state".into(),
+            checkpoint_every: Duration(gridweaver_model::Millis(30_000)),
+            checkpoints_kept: 3,
         }
     }
 }
@@ -304,6 +313,8 @@ impl Settings {
             (engine.in_flight_bytes.0 > 0, "engine.in_flight_bytes", "must be above 0"),
             (engine.max_record_bytes.0 > 0, "engine.max_record_bytes", "must be above 0"),
             (engine.max_skew > 0, "engine.max_skew", "must be at least 1"),
+            (engine.checkpoint_every.0.0 > 0, "engine.checkpoint_every", "must be above 0"),
+            (engine.checkpoints_kept > 0, "engine.checkpoints_kept", "must be at least 1"),
             (dispatch.lost_load_price.0 > 0, "dispatch.lost_load_price", "must be above 0"),
             (dispatch.loss_per_km.0 >= 0, "dispatch.loss_per_km", "must not be below 0"),
             (dispatch.deadband_mw.0 >= 0, "dispatch.deadband_mw", "must not be below 0"),

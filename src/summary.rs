@@ -9,7 +9,7 @@ use std::time::Duration;
 /// The summary of a run that took `elapsed` and reached `reached`.
 #[must_use]
 pub fn summary(outcome: &Outcome, elapsed: Duration, reached: Option<Time>) -> String {
-    let (reading, written) = (&outcome.reading, &outcome.written);
+    let (reading, written) = (&outcome.reading, &outcome.written.tally);
     let mut out = String::new();
     let rate = reading.read as f64 / elapsed.as_secs_f64().max(1e-9);
     let seconds = elapsed.as_secs_f64();
@@ -45,7 +45,7 @@ pub fn summary(outcome: &Outcome, elapsed: Duration, reached: Option<Time>) -> S
         average(cost, written.plans)
     );
     let _ = writeln!(out, "  {:<20} {} MW at most at one time", "unmet", mw(written.unmet_max));
-    out.push_str(&latency_line(&written.latencies));
+    out.push_str(&latency_line(&outcome.written.latencies));
     out
 }
 
@@ -66,7 +66,7 @@ fn latency_line(latencies: &Latencies) -> String {
 fn open(outcome: &Outcome) -> u64 {
     let reading = &outcome.reading;
     let refused: u64 = reading.refused.values().sum();
-    let settled = outcome.written.outcomes.admitted() + reading.control + refused;
+    let settled = outcome.written.tally.outcomes.admitted() + reading.control + refused;
     reading.read.saturating_sub(settled)
 }
 

@@ -4,10 +4,11 @@
 
 use gridweaver_model::decision::Event;
 use gridweaver_model::{Text, Watts};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// See the module's documentation.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Unmet {
     by_plan: BTreeMap<Text, Watts>,
 }

@@ -24,7 +24,7 @@ mod random;
 mod record;
 
 use gridweaver::connectors::{Guarantee, Sink, SinkError};
-use gridweaver::engine::{Limits, Output, run};
+use gridweaver::engine::{Limits, Output, Recorded, run};
 use gridweaver::model::{Rules, Time};
 use playing::{MemorySource, Play, assert_same, lines};
 use program::{Folder, Running, wait_until};
@@ -191,7 +191,12 @@ fn reading_stops_at_the_budget_and_one_tick() {
         let source = MemorySource::new(0, text(20_000, 40), usize::MAX);
         let sink = Held::default();
         let mut job = play.job(vec![Box::new(source)]);
-        job.outputs.push(Output { sink: Box::new(sink.clone()), types: Vec::new(), from: None });
+        job.outputs.push(Output {
+            sink: Box::new(sink.clone()),
+            types: Vec::new(),
+            from: None,
+            recorded: Recorded::default(),
+        });
         let progress = Arc::clone(&job.progress);
         let running = thread::spawn(move || run(job).unwrap());
         let read = || progress.records.load(Ordering::Relaxed);
@@ -208,7 +213,7 @@ fn reading_stops_at_the_budget_and_one_tick() {
         sink.open();
         let outcome = running.join().unwrap();
         assert_eq!(outcome.reading.read, 20_000 + 2 * NODES);
-        assert_eq!(outcome.written.outcomes.admitted(), outcome.reading.read);
+        assert_eq!(outcome.written.tally.outcomes.admitted(), outcome.reading.read);
     }
 }
 

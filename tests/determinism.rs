@@ -57,7 +57,7 @@ fn arrival_order_within_the_lateness_does_not_show() {
         let stream = Stream::random(seed, Manner::Punctual);
         let play = Play::by(&stream.rules);
         let expected = play.partitions(&[stream.whole()]);
-        assert_eq!(expected.outcome.written.outcomes.late, 0, "seed {seed}: nothing is late");
+        assert_eq!(expected.outcome.written.tally.outcomes.late, 0, "seed {seed}: nothing is late");
         let mut random = Random::new(seed);
         for round in 0..3 {
             let found = play.partitions(&[stream.shuffled(&mut random).whole()]);
@@ -100,7 +100,7 @@ fn workers_do_not_show() {
             let what = format!("seed {seed}, {workers} workers, {} partitions", partitions.len());
             assert_same(&what, &expected.orders, &found.orders);
             assert_eq!(
-                expected.outcome.written.outcomes, found.outcome.written.outcomes,
+                expected.outcome.written.tally.outcomes, found.outcome.written.tally.outcomes,
                 "{what}: the records' outcomes"
             );
         }
@@ -138,7 +138,7 @@ fn repetition_does_not_show() {
         let partitions = stream.cut(2, &mut Random::new(seed));
         let play = Play::by(&stream.rules);
         let expected = play.partitions(&partitions);
-        assert!(expected.outcome.written.ticks > 20, "seed {seed}: hardly a stream");
+        assert!(expected.outcome.written.tally.ticks > 20, "seed {seed}: hardly a stream");
         for _ in 0..2 {
             let found = play.partitions(&partitions);
             assert_same(&format!("seed {seed}, again"), &expected.orders, &found.orders);

@@ -139,7 +139,7 @@ fn the_stream_is_read_without_dead_letters_and_leads_to_dispatch() {
         let partitions = vec![Arc::new(bytes(&request))];
         let played = Play::by(&rules).partitions(&partitions);
         assert!(played.dead_letters.is_empty(), "seed {seed}");
-        let outcome = &played.outcome.written.outcomes;
+        let outcome = &played.outcome.written.tally.outcomes;
         assert!(
             outcome.duplicates > 0 && outcome.bad_quality > 0 && outcome.late > 0,
             "{outcome:?}"

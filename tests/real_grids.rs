@@ -151,8 +151,9 @@ fn hold(path: &Path, ticks: i64, looks: usize, random: &mut Random) -> String {
     let play = Play::by(&rules);
     let (played, replay) = timed(|| play.partitions(&partitions));
     let written = &played.outcome.written;
-    assert!(written.plans > 0, "{}: nobody was ever short", path.display());
-    assert_eq!(written.outcomes.applied, case.records as u64);
+    let tally = &written.tally;
+    assert!(tally.plans > 0, "{}: nobody was ever short", path.display());
+    assert_eq!(tally.outcomes.applied, case.records as u64);
     let again = Play { workers: 2, ..play.clone() }.partitions(&partitions).orders;
     assert_same("2 workers", &played.orders, &again);
     let (breaches, verify) = timed(|| breaches(&partitions, &played.orders, &rules));
@@ -183,8 +184,8 @@ fn hold(path: &Path, ticks: i64, looks: usize, random: &mut Random) -> String {
         case.nodes,
         case.lines,
         case.records,
-        written.ticks,
-        written.plans,
+        tally.ticks,
+        tally.plans,
         written.latencies.all.value_at_quantile(0.5),
         written.latencies.all.max(),
     )

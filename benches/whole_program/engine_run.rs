@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 use gridweaver::connectors::file::{FileSink, FileSource, NamedFile, Options, Start};
-use gridweaver::engine::{Job, Limits, Output, Watch, run as run_job};
+use gridweaver::engine::{Job, Limits, Output, Recorded, Watch, run as run_job};
 use gridweaver::settings::Settings;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,12 @@ pub(crate) fn run(input: &Path, output: &Path) -> anyhow::Result<(u64, String)> 
     let outcome = run_job(Job {
         rules: settings.rules(),
         sources: vec![Box::new(source)],
-        outputs: vec![Output { sink: Box::new(sink), types: Vec::new(), from: None }],
+        outputs: vec![Output {
+            sink: Box::new(sink),
+            types: Vec::new(),
+            from: None,
+            recorded: Recorded::default(),
+        }],
         dead_letters: None,
         workers: 1,
         limits: Limits {
@@ -28,13 +33,15 @@ pub(crate) fn run(input: &Path, output: &Path) -> anyhow::Result<(u64, String)> 
         },
         record_bytes_max: Options::default().record_bytes_max,
         open_from: None,
+        restored: None,
+        checkpoints: None,
         pace: None,
         observed: false,
         course: false,
         stop: Arc::new(AtomicBool::new(false)),
         progress: Arc::new(Watch::default()),
     })?;
-    let written = &outcome.written;
+    let written = &outcome.written.tally;
     let decisions: u64 = written.records.values().sum();
     let detail = format!(
         "{} ticks, {} duplicates, {decisions} decisions, {} plans",

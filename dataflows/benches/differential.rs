@@ -8,15 +8,16 @@ mod shared;
 use criterion::{Criterion, Throughput};
 use differential_dataflow::input::InputSession;
 use gridweaver_dataflows::change::KnownLine;
-use gridweaver_dataflows::reliability::{Fact, reliability};
+use gridweaver_dataflows::reliability::reliability;
 use gridweaver_dataflows::unresolved::unresolved_telemetry;
 use gridweaver_dataflows::violations::violations;
 use gridweaver_model::record::Performance;
-use gridweaver_model::{Rules, Text, Tick, Watts};
+use gridweaver_model::{Text, Tick, Watts};
 use shared::feed::{line_name, node_name};
 use shared::lattice::Lattice;
 use shared::measure::run;
 use shared::random::Random;
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use timely::dataflow::operators::Probe;
 use timely::dataflow::operators::probe::Handle;
@@ -142,28 +143,28 @@ fn time_unresolved(worker: &mut Worker, ticks: u64) -> Duration {
 
 fn time_reliability(worker: &mut Worker, ticks: u64, before: usize) -> Duration {
     let mut random = Random::new(SEED);
-    let rules = Rules::default();
     let probe = Handle::new();
-    let mut facts = InputSession::<Tick, Fact, isize>::new();
+    let mut facts = InputSession::<Tick, Performance, isize>::new();
     worker.dataflow(|scope| {
-        reliability(facts.to_collection(scope), &rules).inner.probe_with(&probe);
+        reliability(facts.to_collection(scope)).inner.probe_with(&probe);
     });
-    let mut serial = 0_u64;
-    let mut fact = |tick: Tick| {
-        serial += 1;
+    let mut fact = || {
         let participant = Text::from(format!("v{}", random.below(PARTICIPANTS)));
         let instructed = Watts(random.between(1_000_000, 40_000_000));
         let delivered = Watts(random.between(0, instructed.0));
-        let performance = Performance { participant, instructed, delivered };
-        let identity = ("meters".into(), Text::from(format!("f{serial}")));
-        (identity, (serial, rules.start_of(tick), performance))
+        Performance { participant, instructed, delivered }
     };
-    (0..before).for_each(|_| facts.insert(fact(0)));
+    let mut counting: VecDeque<Performance> = (0..before).map(|_| fact()).collect();
+    counting.iter().for_each(|fact| facts.insert(fact.clone()));
     facts.advance_to(LOADED);
     facts.flush();
     worker.step_while(|| probe.less_than(&LOADED));
     time_ticks(worker, &probe, ticks, |tick| {
-        (0..FACTS).for_each(|_| facts.insert(fact(tick)));
+        for _ in 0..FACTS {
+            counting.push_back(fact());
+            facts.insert(counting[counting.len() - 1].clone());
+            counting.pop_front().into_iter().for_each(|over| facts.remove(over));
+        }
         facts.advance_to(tick + 1);
         facts.flush();
     })

@@ -7,9 +7,10 @@
 
 use gridweaver_model::rules::Late;
 use gridweaver_model::{Data, Record, Rules, Tick, Time};
+use serde::{Deserialize, Serialize};
 
 /// The watermark of one source partition.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Partition {
     watermark: Option<Time>,
 }
@@ -36,6 +37,12 @@ pub enum Admission {
 }
 
 impl Partition {
+    /// One that was read up to a time before.
+    #[must_use]
+    pub fn from(watermark: Time) -> Self {
+        Self { watermark: Some(watermark) }
+    }
+
     /// Admits a well-formed record and then moves the watermark by it.
     pub fn admit(&mut self, record: &Record, rules: &Rules) -> Admission {
         let time = record.time();

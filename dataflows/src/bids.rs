@@ -8,11 +8,14 @@
 
 mod held;
 
+pub use self::held::HeldBid;
+
 use self::held::{Held, Surroundings};
 use crate::by_tick::{Batches, View};
 use crate::change::{Change, Phase, Referrer};
 use crate::refused::refused;
-use crate::row::Row;
+use crate::row::{Row, key_hash};
+use crate::saved::{Piece, Saved, Share};
 use crate::structures::numbered::Numbered;
 use gridweaver_model::record::{Bid, Version};
 use gridweaver_model::{Data, Lookup, Rules, Text, Tick, Time};
@@ -232,5 +235,24 @@ impl View for Bids {
             self.look(number, tick, out);
         }
         self.due.keys().next().copied()
+    }
+}
+
+impl Saved for Bids {
+    fn save(&self) -> Piece {
+        Piece::Bids(self.held.iter().map(Held::save).collect())
+    }
+
+    fn restore(&mut self, pieces: &[Piece], share: Share) {
+        for piece in pieces {
+            let Piece::Bids(bids) = piece else { continue };
+            for held in bids.iter().filter(|held| share.holds(key_hash(&held.bid))) {
+                let bid = Held::restored(held);
+                let names = bid.names();
+                let number = self.held.insert(held.bid.clone(), bid);
+                self.index(number, names, true);
+                self.touched.insert(number);
+            }
+        }
     }
 }

@@ -80,12 +80,14 @@ struct Waiting<R, C> {
 }
 
 /// Makes `view` a named operator over the `rows`, which come in batches, and the `changes` that
-/// are on this worker.
+/// are on this worker. `first`: a tick in which it is run even without input, as it has something
+/// to tell that it was restored with.
 pub fn by_tick<'scope, V>(
     name: &str,
     view: Rc<RefCell<V>>,
     rows: StreamVec<'scope, Tick, Vec<V::Row>>,
     changes: StreamVec<'scope, Tick, V::Change>,
+    first: Option<Tick>,
 ) -> StreamVec<'scope, Tick, V::Out>
 where
     V: View + 'static,
@@ -99,8 +101,11 @@ where
     let (output, stream) = builder.new_output();
     let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<V::Out>>>::from(output);
     builder.build(move |initial| {
-        drop(initial);
         let mut waiting: BTreeMap<Tick, Waiting<V::Row, V::Change>> = BTreeMap::new();
+        for (capability, first) in initial.iter().zip(first) {
+            waiting.insert(first, Waiting::at(capability.delayed(&first)));
+        }
+        drop(initial);
         let mut told = Vec::new();
         move |frontiers| {
             row_input.for_each_stamp(|capability, data| {

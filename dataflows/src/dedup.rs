@@ -11,6 +11,7 @@
 use crate::by_tick::{Batches, View};
 use crate::change::Change;
 use crate::row::{Family, Row};
+use crate::saved::{Piece, Saved, Share};
 use crate::structures::remembered::Remembered;
 use gridweaver_model::record::{Quality, Record};
 use gridweaver_model::{Data, Lookup, Rules, Tick, Time};
@@ -184,6 +185,29 @@ pub fn identity(source: &str, id: &str) -> u128 {
     buffer[..source.len()].copy_from_slice(source);
     buffer[source.len() + 1..=source.len() + id.len()].copy_from_slice(id);
     xxhash_rust::xxh3::xxh3_128(&buffer[..=source.len() + id.len()])
+}
+
+/// By which of its 128 bits an identity is sharded.
+#[must_use]
+pub fn shard_hash(identity: u128) -> u64 {
+    u64::try_from(identity >> 64).unwrap_or_default()
+}
+
+impl Saved for Dedup {
+    fn save(&self) -> Piece {
+        Piece::Dedup(self.remembered.entries())
+    }
+
+    fn restore(&mut self, pieces: &[Piece], share: Share) {
+        for piece in pieces {
+            let Piece::Dedup(entries) = piece else { continue };
+            for (identity, sequence, until) in entries {
+                if share.holds_identity(*identity) {
+                    self.remembered.insert(*identity, *sequence, *until);
+                }
+            }
+        }
+    }
 }
 
 impl View for Dedup {

@@ -67,7 +67,7 @@ where
             }
         });
     let view = Rc::new(RefCell::new(Net { tell }));
-    by_tick(name, view, empty(scope), to_first(by_own_tick))
+    by_tick(name, view, empty(scope), to_first(by_own_tick), None)
 }
 
 /// Nets a tick's differences by key.

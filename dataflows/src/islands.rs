@@ -13,10 +13,12 @@ use crate::by_tick::{Batches, View};
 use crate::change::{AreaKey, Change, KnownLine, Tie};
 use crate::refused::refused;
 use crate::row::Row;
+use crate::saved::{Piece, Saved, Share};
 use crate::structures::connectivity::{Connectivity, EdgeIndex, Moves, NodeIndex, Place};
-use crate::structures::lines::{LineView, Lines};
-use crate::structures::upserts::{Upsert, Upserts, earlier};
+use crate::structures::lines::{LineState, LineView, Lines};
+use crate::structures::upserts::{Upsert, Upserts, UpsertsState, earlier};
 use gridweaver_model::{Data, Lookup, Rules, Text, Tick};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -34,6 +36,15 @@ pub struct Islands {
     /// By edge.
     line_of: Vec<Text>,
     areas: Areas,
+    /// What the next tick must look at besides its records.
+    touched: Touched,
+}
+
+/// Nodes with their regions, and lines, as their records say.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct GridState {
+    nodes: UpsertsState<Text, Text>,
+    lines: Vec<(Text, LineState)>,
 }
 
 /// What has been told of a line.
@@ -59,6 +70,7 @@ impl Islands {
             drawn: Lookup::default(),
             line_of: Vec::new(),
             areas: Areas::default(),
+            touched: Touched::default(),
         }
     }
 
@@ -287,7 +299,7 @@ impl View for Islands {
         _: Batches<Change>,
         out: &mut Vec<Change>,
     ) -> Option<Tick> {
-        let mut touched = Touched::default();
+        let mut touched = std::mem::take(&mut self.touched);
         let (late, on_time): (Vec<Row>, Vec<Row>) =
             rows.into_iter().flatten().partition(|row| row.origin.is_some());
         for row in on_time.into_iter().chain(late) {
@@ -295,5 +307,20 @@ impl View for Islands {
         }
         self.redraw(touched, out);
         earlier(self.nodes.forget(tick), self.lines.forget(tick))
+    }
+}
+
+impl Saved for Islands {
+    fn save(&self) -> Piece {
+        Piece::Islands(GridState { nodes: self.nodes.state(), lines: self.lines.state() })
+    }
+
+    fn restore(&mut self, pieces: &[Piece], _: Share) {
+        for piece in pieces {
+            let Piece::Islands(grid) = piece else { continue };
+            self.touched.nodes.append(&mut self.nodes.restore(&grid.nodes));
+            self.lines.restore(&grid.lines);
+            self.touched.lines.extend(grid.lines.iter().map(|(line, _)| line.clone()));
+        }
     }
 }

@@ -6,7 +6,8 @@
 use crate::by_tick::{Batches, View};
 use crate::change::{Change, Reading};
 use crate::refused::refused;
-use crate::row::Row;
+use crate::row::{Row, key_hash};
+use crate::saved::{Piece, Saved, Share};
 use gridweaver_model::record::{Telemetry, Version};
 use gridweaver_model::{Data, Lookup, Rules, Text, Tick};
 
@@ -18,6 +19,9 @@ pub struct Latest {
     nodes: Vec<Node>,
     touched: Vec<u32>,
 }
+
+/// The newest reading of each node, with what orders it among others.
+pub type LatestState = Vec<(Text, Version, Reading)>;
 
 struct Node {
     name: Text,
@@ -54,11 +58,7 @@ impl Latest {
             available: telemetry.available.unwrap_or(telemetry.generation),
         };
         let Some(number) = self.numbers.get(&telemetry.node) else {
-            let number = u32::try_from(self.nodes.len()).expect("fewer than 2^32 nodes");
-            self.numbers.insert(telemetry.node.clone(), number);
-            let name = telemetry.node;
-            self.nodes.push(Node { name, version, reading, touched_in: Some(tick), first: true });
-            self.touched.push(number);
+            self.hear(tick, telemetry.node, version, reading);
             return;
         };
         let node = &mut self.nodes[*number as usize];
@@ -68,6 +68,34 @@ impl Latest {
             if node.touched_in != Some(tick) {
                 node.touched_in = Some(tick);
                 self.touched.push(*number);
+            }
+        }
+    }
+
+    /// Hears of a node for the first time.
+    fn hear(&mut self, tick: Tick, name: Text, version: Version, reading: Reading) {
+        let number = u32::try_from(self.nodes.len()).expect("fewer than 2^32 nodes");
+        self.numbers.insert(name.clone(), number);
+        self.nodes.push(Node { name, version, reading, touched_in: Some(tick), first: true });
+        self.touched.push(number);
+    }
+}
+
+impl Saved for Latest {
+    fn save(&self) -> Piece {
+        let nodes = self.nodes.iter();
+        Piece::Latest(
+            nodes.map(|node| (node.name.clone(), node.version.clone(), node.reading)).collect(),
+        )
+    }
+
+    fn restore(&mut self, pieces: &[Piece], share: Share) {
+        for piece in pieces {
+            let Piece::Latest(nodes) = piece else { continue };
+            for (name, version, reading) in
+                nodes.iter().filter(|(name, ..)| share.holds(key_hash(name)))
+            {
+                self.hear(0, name.clone(), version.clone(), *reading);
             }
         }
     }

@@ -6,7 +6,7 @@
 //!                │                    ├─▶ critical_lines          │
 //!                ├─ telemetry ▶ latest ─▶ totals ◀─ bids ─────────┤
 //!                ├─ bids, programs ─▶ programs ─▶ bids ───────────┤
-//!                ├─ performance ─▶ reliability ─▶ bids            │
+//!                ├─ performance ─▶ facts ─▶ reliability ─▶ bids   │
 //!                └─ answers ──────────────────────────────────────┴─▶ planner ─▶ closing
 //! ```
 //!
@@ -19,8 +19,9 @@ use crate::by_tick::{View, by_key, by_tick, to_all, to_first};
 use crate::change::{Change, KnownLine, Referrer};
 use crate::closing::{ClosedTick, Closing};
 use crate::critical_lines::CriticalLines;
-use crate::dedup::{Dedup, Outcomes, Settled, identity_of};
+use crate::dedup::{Dedup, Outcomes, Settled, identity_of, shard_hash};
 use crate::differences::{collection, told};
+use crate::facts::Facts;
 use crate::interfaces::Interfaces;
 use crate::islands::Islands;
 use crate::latest::Latest;
@@ -28,8 +29,9 @@ use crate::picture::Picture;
 use crate::planner::Planner;
 use crate::programs::Programs;
 use crate::regions::Regions;
-use crate::reliability::{Fact, reliability};
-use crate::row::{Family, Row};
+use crate::reliability::reliability;
+use crate::row::{Family, Row, key_hash};
+use crate::saved::{Piece, Restored, Saved, Share};
 use crate::totals::Totals;
 use crate::unresolved::unresolved_telemetry;
 use crate::violations::violations;
@@ -40,7 +42,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use timely::dataflow::StreamVec;
 use timely::dataflow::operators::generic::operator::empty;
-use timely::dataflow::operators::vec::{Filter, Map, Partition};
+use timely::dataflow::operators::vec::{Filter, Partition};
 use timely::dataflow::operators::{Concatenate, OkErr};
 
 /// What a worker can look into once the frontier has passed: complete on the first worker.
@@ -53,38 +55,54 @@ pub struct Views {
     pub critical_lines: Option<Rc<RefCell<CriticalLines>>>,
     /// The other views; kept only where asked for.
     pub picture: Option<Rc<RefCell<Picture>>>,
+    saved: Vec<Rc<RefCell<dyn Saved>>>,
+}
+
+impl Views {
+    /// What a checkpoint keeps of this worker's views: sound where all of them have closed the same
+    /// ticks.
+    #[must_use]
+    pub fn save(&self) -> Vec<Piece> {
+        self.saved.iter().map(|view| view.borrow().save()).collect()
+    }
 }
 
 /// Builds the dataflow over `rows`; returns the closed ticks, which are on the first worker.
 /// `observed`: keep also the views that decide nothing, for whoever looks at the state.
+/// `restored`: begin with what the views held then; the closed tick of that number is to be
+/// passed over, and no row of it or an earlier one may come.
 pub fn pipeline<'scope>(
     rows: StreamVec<'scope, Tick, Vec<Row>>,
     rules: &Rules,
     observed: bool,
+    restored: Option<&Restored>,
 ) -> (StreamVec<'scope, Tick, ClosedTick>, Views) {
     let scope = rows.scope();
+    let mut keeping = Keeping::new(restored, Share { index: scope.index(), peers: scope.peers() });
     let nothing = || empty::<_, Vec<Change>>(scope);
     let no_rows = || empty::<_, Vec<Vec<Row>>>(scope);
     let only = |stream: &StreamVec<'scope, Tick, Change>, wanted: fn(&Change) -> bool| {
         stream.clone().filter(wanted)
     };
 
-    let rows = by_key(rows, |row| fold(identity_of(&row.record)));
-    let dedup = operator("dedup", Dedup::new(rules.clone()), rows, nothing());
+    let rows = by_key(rows, |row| shard_hash(identity_of(&row.record)));
+    let dedup = keeping.sharded("dedup", Dedup::new(rules.clone()), rows, nothing());
     let Families { grid, regions, telemetry, programs, bids, facts, answers, outcomes } =
         families(dedup);
 
-    let islands = operator("islands", Islands::new(rules), to_first(grid), nothing());
-    let regions = operator("regions", Regions::new(rules), to_first(regions), nothing());
-    let programs = operator("programs", Programs::new(rules), to_first(programs), nothing());
-    let latest = operator("latest", Latest::new(rules), by_key(telemetry, row_key), nothing());
+    let islands = keeping.whole("islands", &shared(Islands::new(rules)), grid, nothing());
+    let regions = keeping.whole("regions", &shared(Regions::new(rules)), regions, nothing());
+    let programs = keeping.whole("programs", &shared(Programs::new(rules)), programs, nothing());
+    let latest = Latest::new(rules);
+    let latest = keeping.sharded("latest", latest, by_key(telemetry, row_key), nothing());
     let (readings, late_readings) =
         apart(to_first(latest), |change| matches!(change, Change::Reading { .. }));
 
     let of_interfaces = joined([only(&islands, concerns_interfaces), regions.clone()]);
     let interfaces = operator("interfaces", Interfaces::default(), no_rows(), of_interfaces);
 
-    let record = reliability(facts_of(facts), rules);
+    let facts = keeping.sharded("facts", Facts::new(rules), facts, nothing());
+    let record = reliability(collection(facts, Some));
     let reliability = told("reliability", record, |participant: Text, reliability, _| {
         Some(Change::Reliability { participant, reliability })
     });
@@ -93,13 +111,14 @@ pub fn pipeline<'scope>(
         programs.clone(),
         reliability.clone(),
     ]);
-    let bids = operator("bids", Bids::new(rules), by_key(bids, row_key), to_all(around_bids));
+    let of_bids = to_all(around_bids);
+    let bids = keeping.sharded("bids", Bids::new(rules), by_key(bids, row_key), of_bids);
     let (offers, of_bids) = apart(to_first(bids), |change| matches!(change, Change::Bid { .. }));
 
-    let totals = Rc::new(RefCell::new(Totals::new(rules)));
+    let totals = shared(Totals::new(rules));
     let of_totals =
         joined([only(&islands, concerns_totals), only(&offers, names_a_node), readings.clone()]);
-    let figures = by_tick("totals", Rc::clone(&totals), no_rows(), of_totals);
+    let figures = by_tick("totals", Rc::clone(&totals), no_rows(), of_totals, None);
 
     let broken = violations(lines_of(&islands), nodes_of(&islands));
     let violations = told("violations", broken, |(kind, subject), detail, growth| {
@@ -108,7 +127,7 @@ pub fn pipeline<'scope>(
         (growth != 0).then(|| Change::Violation(Box::new(violation)))
     });
 
-    let planner = Rc::new(RefCell::new(Planner::new(rules)));
+    let planner = shared(Planner::new(rules));
     let of_planner = joined([
         only(&islands, concerns_planner),
         figures,
@@ -117,7 +136,7 @@ pub fn pipeline<'scope>(
         programs.clone(),
         offers,
     ]);
-    let decided = by_tick("planner", Rc::clone(&planner), to_first(answers), of_planner);
+    let decided = keeping.whole("planner", &planner, answers, of_planner);
 
     let telling = joined([
         only(&islands, concerns_closing),
@@ -128,11 +147,12 @@ pub fn pipeline<'scope>(
         violations,
     ]);
     let outcomes = to_first(outcomes);
-    let mut views = Views { planner, totals, critical_lines: None, picture: None };
+    let Keeping { saved, .. } = keeping;
+    let mut views = Views { planner, totals, critical_lines: None, picture: None, saved };
     if observed {
-        let critical_lines = Rc::new(RefCell::new(CriticalLines::default()));
+        let critical_lines = shared(CriticalLines::default());
         let lines = only(&islands, concerns_critical_lines);
-        by_tick("critical_lines", Rc::clone(&critical_lines), no_rows(), lines);
+        by_tick("critical_lines", Rc::clone(&critical_lines), no_rows(), lines, None);
         let unresolved = unresolved_telemetry(heard(readings), nodes_of(&islands));
         let unresolved = told("unresolved", unresolved.map(|node| (node, ())), missing_node);
         let seen = joined([
@@ -142,13 +162,17 @@ pub fn pipeline<'scope>(
             reliability,
             unresolved,
         ]);
-        let picture = Rc::new(RefCell::new(Picture::default()));
-        by_tick("picture", Rc::clone(&picture), outcomes.clone(), seen);
+        let picture = shared(Picture::default());
+        by_tick("picture", Rc::clone(&picture), outcomes.clone(), seen, None);
         views.critical_lines = Some(critical_lines);
         views.picture = Some(picture);
     }
     let closed = operator("closing", Closing, outcomes, joined([telling, decided]));
     (closed, views)
+}
+
+fn shared<V>(view: V) -> Rc<RefCell<V>> {
+    Rc::new(RefCell::new(view))
 }
 
 fn operator<'scope, V>(
@@ -163,7 +187,66 @@ where
     V::Change: Clone + 'static,
     V::Out: Clone + 'static,
 {
-    by_tick(name, Rc::new(RefCell::new(view)), rows, changes)
+    by_tick(name, shared(view), rows, changes, None)
+}
+
+/// The views of which a checkpoint keeps something, and the one that they begin with.
+struct Keeping<'a> {
+    restored: Option<&'a Restored>,
+    share: Share,
+    saved: Vec<Rc<RefCell<dyn Saved>>>,
+}
+
+impl<'a> Keeping<'a> {
+    fn new(restored: Option<&'a Restored>, share: Share) -> Self {
+        Self { restored, share, saved: Vec::new() }
+    }
+
+    /// A view of which every worker holds a share.
+    fn sharded<'scope, V>(
+        &mut self,
+        name: &str,
+        view: V,
+        rows: StreamVec<'scope, Tick, Vec<Row>>,
+        changes: StreamVec<'scope, Tick, Change>,
+    ) -> StreamVec<'scope, Tick, V::Out>
+    where
+        V: View<Row = Row, Change = Change> + Saved + 'static,
+        V::Out: Clone + 'static,
+    {
+        let view = shared(view);
+        let first = self.restored.map(|restored| {
+            view.borrow_mut().restore(&restored.pieces, self.share);
+            restored.tick
+        });
+        let saved: Rc<RefCell<V>> = Rc::clone(&view);
+        self.saved.push(saved);
+        by_tick(name, view, rows, changes, first)
+    }
+
+    /// A view that is on the first worker alone.
+    fn whole<'scope, V>(
+        &mut self,
+        name: &str,
+        view: &Rc<RefCell<V>>,
+        rows: StreamVec<'scope, Tick, Vec<Row>>,
+        changes: StreamVec<'scope, Tick, Change>,
+    ) -> StreamVec<'scope, Tick, V::Out>
+    where
+        V: View<Row = Row, Change = Change> + Saved + 'static,
+        V::Out: Clone + 'static,
+    {
+        let restored = self.restored.filter(|_| self.share.is_first());
+        let first = restored.map(|restored| {
+            view.borrow_mut().restore(&restored.pieces, self.share);
+            restored.tick
+        });
+        if self.share.is_first() {
+            let saved: Rc<RefCell<V>> = Rc::clone(view);
+            self.saved.push(saved);
+        }
+        by_tick(name, Rc::clone(view), to_first(rows), changes, first)
+    }
 }
 
 fn joined<'scope, const N: usize>(
@@ -216,28 +299,13 @@ fn families<'scope>(settled: StreamVec<'scope, Tick, Settled>) -> Families<'scop
 
 /// The hash of the key by which `latest` and `bids` are sharded.
 fn row_key(row: &Row) -> u64 {
-    let key: &str = match &row.record.data {
+    let key = match &row.record.data {
         Data::Telemetry(telemetry) => &telemetry.node,
         Data::Bid(bid) => &bid.bid,
         Data::BidWithdrawn(withdrawn) => &withdrawn.bid,
-        _ => "",
+        _ => return 0,
     };
-    xxhash_rust::xxh3::xxh3_64(key.as_bytes())
-}
-
-fn fold(identity: u128) -> u64 {
-    u64::try_from(identity >> 64).unwrap_or_default()
-}
-
-fn facts_of<'scope>(
-    batches: StreamVec<'scope, Tick, Vec<Row>>,
-) -> VecCollection<'scope, Tick, Fact, isize> {
-    collection(batches.flat_map(|batch| batch), |row| {
-        let Data::Performance(performance) = row.record.data else { return None };
-        let version = row.record.envelope.version;
-        let identity = (version.source, version.id);
-        Some(((identity, (version.sequence, version.time, *performance)), 1))
-    })
+    key_hash(key)
 }
 
 fn lines_of<'scope>(

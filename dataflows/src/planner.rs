@@ -22,6 +22,7 @@
 //! | `adopt`, `telling`, `constraints` | the records that make it stand, and what they rest on |
 //! | `picture` | what a state shows of it |
 //! | `course` | how it went over time, for whoever looks back |
+//! | `state` | what a checkpoint keeps of it |
 
 mod adopt;
 mod answers;
@@ -36,12 +37,14 @@ mod picture;
 pub mod ranking;
 mod shelves;
 mod standing;
+mod state;
 mod telling;
 
 pub use self::course::{Course, Moment, RegionMoment};
 pub use self::grid::Balance;
 pub use self::picture::{AreaPicture, BidPicture, OrderPicture, PlannerPicture, ProgramPicture};
 pub use self::standing::{Instruction, Order, Plan, Started};
+pub use self::state::PlannerState;
 
 use self::adopt::Activation;
 use self::answers::Waiting;
@@ -83,6 +86,8 @@ pub struct Planner {
     drafted_sent: BTreeMap<Text, Watts>,
     told: Vec<Decision>,
     course: Option<Course>,
+    /// What a checkpoint brought, until the views have told the grid that it rests on.
+    restored: Option<Box<PlannerState>>,
 }
 
 /// Nodes that areas of the tick before now have in which areas.
@@ -110,6 +115,7 @@ impl Planner {
             drafted_sent: BTreeMap::new(),
             told: Vec::new(),
             course: None,
+            restored: None,
         }
     }
 
@@ -389,6 +395,10 @@ impl View for Planner {
     ) -> Option<Tick> {
         self.tick_end = self.rules.end_of(tick);
         self.take(changes);
+        if let Some(state) = self.restored.take() {
+            self.install(*state);
+            return Some(tick + 1);
+        }
         self.lapse();
         let answers = rows.into_iter().flatten().filter_map(|row| match row.record.data {
             Data::Response(response) => Some((row.record.envelope.version, *response)),

@@ -4,6 +4,7 @@ use crate::by_tick::{Batches, View};
 use crate::change::{Change, Program};
 use crate::refused::refused;
 use crate::row::Row;
+use crate::saved::{Piece, Saved, Share};
 use crate::structures::upserts::{Upsert, Upserts};
 use gridweaver_model::{Data, Rules, Text, Tick};
 use std::collections::BTreeSet;
@@ -12,13 +13,14 @@ use std::collections::BTreeSet;
 pub struct Programs {
     rules: Rules,
     held: Upserts<Text, Program>,
+    touched: BTreeSet<Text>,
 }
 
 impl Programs {
     /// No program.
     #[must_use]
     pub fn new(rules: &Rules) -> Self {
-        Self { rules: rules.clone(), held: Upserts::new(rules) }
+        Self { rules: rules.clone(), held: Upserts::new(rules), touched: BTreeSet::new() }
     }
 }
 
@@ -34,7 +36,6 @@ impl View for Programs {
         _: Batches<Change>,
         out: &mut Vec<Change>,
     ) -> Option<Tick> {
-        let mut touched = BTreeSet::new();
         let (late, on_time): (Vec<Row>, Vec<Row>) =
             rows.into_iter().flatten().partition(|row| row.origin.is_some());
         for row in on_time.into_iter().chain(late) {
@@ -48,16 +49,29 @@ impl View for Programs {
             let (key, version) = (data.program, row.record.envelope.version);
             match self.held.offer(key.clone(), version, details, row.origin.is_some()) {
                 Upsert::Newest => {
-                    touched.insert(key);
+                    self.touched.insert(key);
                 }
                 Upsert::Older => {}
                 Upsert::Refused => out.extend(refused(row.origin, &key, &self.rules)),
             }
         }
-        for program in touched {
+        for program in std::mem::take(&mut self.touched) {
             let details = self.held.get(&program).cloned().map(Box::new);
             out.push(Change::Program { program, details });
         }
         self.held.forget(tick)
+    }
+}
+
+impl Saved for Programs {
+    fn save(&self) -> Piece {
+        Piece::Programs(self.held.state())
+    }
+
+    fn restore(&mut self, pieces: &[Piece], _: Share) {
+        for piece in pieces {
+            let Piece::Programs(programs) = piece else { continue };
+            self.touched.append(&mut self.held.restore(programs));
+        }
     }
 }

@@ -5,8 +5,10 @@ use crate::by_tick::{Batches, View};
 use crate::change::Change;
 use crate::refused::refused;
 use crate::row::Row;
-use crate::structures::upserts::{Upsert, Upserts, earlier};
+use crate::saved::{Piece, Saved, Share};
+use crate::structures::upserts::{Upsert, Upserts, UpsertsState, earlier};
 use gridweaver_model::{Data, Price, Rules, Text, Tick, Watts};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// The state of `regions`.
@@ -17,6 +19,15 @@ pub struct Regions {
     shortfalls: Upserts<Text, Watts>,
     limits: Upserts<(Text, Text), Watts>,
     touched: BTreeSet<Key>,
+}
+
+/// All that is declared.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct RegionsState {
+    reserves: UpsertsState<Text, Watts>,
+    prices: UpsertsState<Text, Price>,
+    shortfalls: UpsertsState<Text, Watts>,
+    limits: UpsertsState<(Text, Text), Watts>,
 }
 
 /// What a record is about.
@@ -132,5 +143,29 @@ impl View for Regions {
         let forgets = [self.reserves.forget(tick), self.prices.forget(tick)];
         let forgets = forgets.into_iter().fold(self.shortfalls.forget(tick), earlier);
         earlier(forgets, self.limits.forget(tick))
+    }
+}
+
+impl Saved for Regions {
+    fn save(&self) -> Piece {
+        Piece::Regions(RegionsState {
+            reserves: self.reserves.state(),
+            prices: self.prices.state(),
+            shortfalls: self.shortfalls.state(),
+            limits: self.limits.state(),
+        })
+    }
+
+    fn restore(&mut self, pieces: &[Piece], _: Share) {
+        for piece in pieces {
+            let Piece::Regions(state) = piece else { continue };
+            let reserves = self.reserves.restore(&state.reserves).into_iter().map(Key::Reserve);
+            let prices = self.prices.restore(&state.prices).into_iter().map(Key::Price);
+            let shortfalls = self.shortfalls.restore(&state.shortfalls).into_iter();
+            let limits = self.limits.restore(&state.limits).into_iter();
+            self.touched.extend(reserves.chain(prices));
+            self.touched.extend(shortfalls.map(Key::Shortfall));
+            self.touched.extend(limits.map(|(from, to)| Key::Limit(from, to)));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What enters the dataflow: a well-formed record, in the tick that it was admitted to.
 
-use gridweaver_model::{Data, Record};
+use gridweaver_model::{Data, Record, Text};
 use serde::{Deserialize, Serialize};
 
 /// One admitted record. Its tick is the timestamp that it travels under.
@@ -66,4 +66,10 @@ pub struct Origin {
     pub offset: u64,
     /// The record as it came.
     pub raw: Vec<u8>,
+}
+
+/// The hash of a key by which views are sharded.
+#[must_use]
+pub fn key_hash(key: &Text) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(key.as_bytes())
 }

@@ -42,19 +42,21 @@ pub(crate) fn settings(path: Option<&Path>, overrides: &[String]) -> Result<Sett
     read.map_err(|error: SettingsError| usage(error))
 }
 
-/// Opens recorded inputs: names and globs, relative to where we are run.
+/// Opens files: names and globs, relative to `base`, each from its position on.
 pub(crate) fn inputs(
     patterns: &[String],
     base: &Path,
     follow: bool,
     settings: &Settings,
+    position: impl Fn(&str) -> u64,
 ) -> Result<Vec<Box<dyn Source>>, Failure> {
     let record_bytes_max =
         usize::try_from(settings.engine.max_record_bytes.0).unwrap_or(usize::MAX);
-    let options = Options { follow, start: 0, record_bytes_max };
     let files = expand(patterns, base, follow)?;
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     for file in files {
+        let start = position(&FileSource::name_of(&file));
+        let options = Options { follow, start, record_bytes_max };
         sources.push(Box::new(FileSource::open(file, &options)?));
     }
     Ok(sources)
@@ -101,6 +103,8 @@ pub(crate) fn job(settings: &Settings, sources: Vec<Box<dyn Source>>) -> Job {
         },
         record_bytes_max: usize::try_from(engine.max_record_bytes.0).unwrap_or(usize::MAX),
         open_from: None,
+        restored: None,
+        checkpoints: None,
         pace: None,
         observed: false,
         course: false,

@@ -4,7 +4,7 @@ use super::play::{Configured, inputs, job, play, refuse_inputs};
 use super::{Failure, instant, usage};
 use anyhow::anyhow;
 use gridweaver::connectors::file::{FileSink, STANDARD_STREAM, Start};
-use gridweaver::engine::{Output, Pace};
+use gridweaver::engine::{Output, Pace, Recorded};
 use gridweaver::latency;
 use gridweaver::model::Time;
 use gridweaver::summary::summary;
@@ -67,7 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         settings.engine.workers = workers;
     }
     let to_stdout = arguments.output.as_deref() == Some(Path::new(STANDARD_STREAM));
-    let mut job = job(&settings, inputs(&arguments.input, Path::new(""), false, &settings)?);
+    let mut job = job(&settings, inputs(&arguments.input, Path::new(""), false, &settings, |_| 0)?);
     job.open_from = arguments.until.map(|until| job.rules.tick_of(until));
     job.pace = arguments.speed.map(Pace::of);
     for output in arguments.output.iter().chain(&arguments.dead_letters) {
@@ -76,7 +76,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Some(path) = &arguments.output {
         let sink = FileSink::open(&Output::name(0), path, Start::Anew)?.sink;
         let sink = Box::new(sink);
-        job.outputs.push(Output { sink, types: Vec::new(), from: arguments.from });
+        job.outputs.push(Output {
+            sink,
+            types: Vec::new(),
+            from: arguments.from,
+            recorded: Recorded::default(),
+        });
     }
     if let Some(path) = dead_letters(arguments) {
         let sink = FileSink::open("dead letters", &path, Start::Anew)?.sink;

@@ -1,13 +1,16 @@
 //! `gridweaver run`: the live engine; without a configuration, the bundled real grid's day.
 
+mod restart;
+
+use self::restart::{Reach, Restart, reach};
 use super::check::refuse_outputs;
 use super::play::{inputs, job, play, settings};
 use super::{Failure, usage};
 use anyhow::{Context as _, anyhow};
-use gridweaver::connectors::file::{FileSink, Start};
-use gridweaver::engine::{Course, Output};
+use gridweaver::connectors::file::{FileSink, Opened, Start};
+use gridweaver::connectors::{Guarantee, Sink, Source};
+use gridweaver::engine::{Course, Outcome, Output, Recorded};
 use gridweaver::latency::write_log;
-use gridweaver::model::Time;
 use gridweaver::report::{Log, Section, day, latency, page};
 use gridweaver::settings::{Settings, SinkSettings, SourceSettings};
 use gridweaver::summary::summary;
@@ -15,6 +18,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 const DAY: &[u8] = include_bytes!("../../data/rts-gmlc-day.jsonl.zst");
 const DAY_NAME: &str = "rts-gmlc-day.jsonl.zst";
@@ -42,27 +46,17 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let (mut settings, start) = match &arguments.config {
-        Some(path) => (settings(Some(path), &arguments.set)?, Start::Resume),
-        None => (bundled(arguments)?, Start::Anew),
+    let mut settings = match &arguments.config {
+        Some(path) => settings(Some(path), &arguments.set)?,
+        None => bundled(arguments)?,
     };
     if let Some(workers) = arguments.workers {
         settings.engine.workers = workers.max(1);
     }
     refuse_outputs(&settings)?;
-    let mut job = job(&settings, sources(&settings)?);
-    for (index, sink) in settings.sink.iter().enumerate() {
-        job.outputs.push(output(index, sink, start, &settings)?);
-    }
-    if let Some(path) = &settings.dead_letters.path {
-        let start = if start == Start::Resume { Start::Append } else { Start::Anew };
-        let path = settings.path(path);
-        job.dead_letters = Some(Box::new(FileSink::open("dead letters", &path, start)?.sink));
-    }
-    let rules = job.rules.clone();
-    job.course = settings.latency.log.is_some();
-    let (outcome, elapsed) = play(job, true)?;
-    let reached = outcome.last_tick.map(|tick| rules.end_of(tick));
+    let (outcome, elapsed) =
+        if arguments.config.is_some() { go_on(&settings)? } else { begin(&settings)? };
+    let reached = outcome.last_tick.map(|tick| settings.rules().end_of(tick));
     let mut text = summary(&outcome, elapsed, reached);
     if let Some(log) = &settings.latency.log {
         let path = settings.path(log);
@@ -79,6 +73,54 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     io::stdout().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs from the beginning, whatever the outputs held.
+fn begin(settings: &Settings) -> Result<(Outcome, Duration), Failure> {
+    let mut job = job(settings, sources(settings, |_| 0)?);
+    for (index, sink) in settings.sink.iter().enumerate() {
+        let (opened, _, types) = open_sink(index, sink, Start::Anew, settings)?;
+        let sink = Box::new(opened.sink);
+        job.outputs.push(Output { sink, types, from: None, recorded: Recorded::default() });
+    }
+    job.dead_letters = dead_letters(settings, Start::Anew)?;
+    job.course = settings.latency.log.is_some();
+    play(job, true)
+}
+
+/// Goes on from the newest checkpoint. Where settings of `[dispatch]` have changed, what was written
+/// is first decided again by the old ones.
+fn go_on(settings: &Settings) -> Result<(Outcome, Duration), Failure> {
+    loop {
+        let mut sinks = Vec::new();
+        for (index, sink) in settings.sink.iter().enumerate() {
+            let (opened, path, types) = open_sink(index, sink, Start::Resume, settings)?;
+            let reach = reach(opened.last_tick_closed.as_deref(), &path)?;
+            sinks.push((opened.sink, path, types, reach));
+        }
+        let keeps = |sink: &FileSink| sink.guarantee() != Guarantee::BestEffort;
+        let ends: Vec<Option<Reach>> =
+            sinks.iter().map(|(sink, .., reach)| keeps(sink).then_some(*reach)).collect();
+        let restart = Restart::open(settings, &ends)?;
+        let mut job = job(settings, sources(settings, |name| restart.position(name))?);
+        for (sink, path, types, reach) in sinks {
+            let recorded = restart.recorded(&path, reach)?;
+            job.outputs.push(Output { sink: Box::new(sink), types, from: None, recorded });
+        }
+        job.dead_letters = dead_letters(settings, Start::Append)?;
+        job.course = settings.latency.log.is_some();
+        let names: Vec<String> = job.sources.iter().map(|source| source.name().into()).collect();
+        restart.refuse_missing(&names)?;
+        let (rules, until) = restart.rules(job.rules, &job.outputs)?;
+        job.open_from = until.map(|until| rules.tick_of(until));
+        job.rules = rules;
+        job.restored.clone_from(&restart.checkpoint);
+        job.checkpoints = Some(restart.checkpoints());
+        let played = play(job, true)?;
+        if until.is_none() || played.0.stopped {
+            return Ok(played);
+        }
+    }
 }
 
 /// Leaves the day as a page beside the latency log.
@@ -115,7 +157,10 @@ fn bundled(arguments: &Arguments) -> Result<Settings, Failure> {
     settings(Some(&dir.join("gridweaver.toml")), &arguments.set)
 }
 
-fn sources(settings: &Settings) -> Result<Vec<Box<dyn gridweaver::connectors::Source>>, Failure> {
+fn sources(
+    settings: &Settings,
+    position: impl Fn(&str) -> u64,
+) -> Result<Vec<Box<dyn Source>>, Failure> {
     if settings.source.is_empty() {
         return Err(usage(anyhow!(
             "the configuration names no [[source]]: add one, such as kind = \"file\""
@@ -125,31 +170,28 @@ fn sources(settings: &Settings) -> Result<Vec<Box<dyn gridweaver::connectors::So
     for source in &settings.source {
         match source {
             SourceSettings::File { paths, follow } => {
-                sources.extend(inputs(paths, &settings.base, *follow, settings)?);
+                sources.extend(inputs(paths, &settings.base, *follow, settings, &position)?);
             }
         }
     }
     Ok(sources)
 }
 
-/// Opens a sink. One that holds whole ticks already is told on from there.
-fn output(
+/// Opens a sink; returns it with its path and the types that it takes.
+fn open_sink(
     index: usize,
     sink: &SinkSettings,
     start: Start,
     settings: &Settings,
-) -> Result<Output, Failure> {
+) -> Result<(Opened, PathBuf, Vec<String>), Failure> {
     let SinkSettings::File { path, types } = sink;
-    let opened = FileSink::open(&Output::name(index), &settings.path(path), start)?;
-    let from = opened.last_tick_closed.as_deref().map(|line| tick_of(line, path)).transpose()?;
-    Ok(Output { sink: Box::new(opened.sink), types: types.clone(), from })
+    let path = settings.path(path);
+    let opened = FileSink::open(&Output::name(index), &path, start)?;
+    Ok((opened, path, types.clone()))
 }
 
-/// The tick that a `dispatch.tick_closed` ends.
-fn tick_of(line: &[u8], path: &str) -> Result<Time, Failure> {
-    let record: serde_json::Value = serde_json::from_slice(line)?;
-    let time = record.get("time").and_then(|time| Time::parse(time.as_str()?));
-    let broken =
-        || anyhow!("the last dispatch.tick_closed of `{path}` bears no time: move the file away");
-    time.ok_or_else(|| Failure::Run(broken()))
+fn dead_letters(settings: &Settings, start: Start) -> Result<Option<Box<dyn Sink>>, Failure> {
+    let Some(path) = &settings.dead_letters.path else { return Ok(None) };
+    let opened = FileSink::open("dead letters", &settings.path(path), start)?;
+    Ok(Some(Box::new(opened.sink)))
 }

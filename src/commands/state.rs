@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let settings = arguments.configured.settings()?;
-    let mut job = job(&settings, inputs(&arguments.input, Path::new(""), false, &settings)?);
+    let mut job = job(&settings, inputs(&arguments.input, Path::new(""), false, &settings, |_| 0)?);
     let rules = job.rules.clone();
     job.open_from = Some(rules.tick_of(arguments.at));
     job.observed = true;

@@ -35,7 +35,7 @@ pub(super) type Failed = Rc<RefCell<Option<anyhow::Error>>>;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let settings = arguments.configured.settings()?;
-    let sources = inputs(&arguments.input, Path::new(""), false, &settings)?;
+    let sources = inputs(&arguments.input, Path::new(""), false, &settings, |_| 0)?;
     let record_bytes_max =
         usize::try_from(settings.engine.max_record_bytes.0).unwrap_or(usize::MAX);
     let failed = Failed::default();

@@ -7,11 +7,12 @@
 
 use super::EngineError;
 use super::Shared;
+use super::checkpoint::Checkpointing;
 use super::observe::{Seen, Wanted, see};
 use super::writer::ToWriter;
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use gridweaver_dataflows::closing::ClosedTick;
-use gridweaver_dataflows::pipeline::pipeline;
+use gridweaver_dataflows::pipeline::{Views, pipeline};
 use gridweaver_dataflows::row::Row;
 use gridweaver_model::Tick;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -61,9 +62,7 @@ impl Delivery {
 
     /// Wakes all workers: what one partition brought may let another's capability go on.
     pub(super) fn wake(&self) {
-        for activator in self.activators.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            let _ = activator.activate();
-        }
+        wake(&self.activators);
     }
 }
 
@@ -128,24 +127,80 @@ fn work(
     shared: &Arc<Shared>,
 ) -> Seen {
     let probe = Handle::new();
+    let restored = shared.restored.as_ref().map(|checkpoint| &checkpoint.views);
+    let first = worker.index() == 0;
+    let mut saving = shared.checkpointing.as_ref().map(|checkpointing| Saving {
+        checkpointing,
+        to_writer: first.then(|| to_writer.clone()),
+        activators: Arc::clone(&inlet.activators),
+        newest: None,
+    });
     let views = worker.dataflow::<Tick, _, _>(|scope| {
         let rows = rows(scope, inlet, Arc::clone(shared));
-        let (closed, views) = pipeline(rows, &shared.rules, wanted.observed);
+        let (closed, views) = pipeline(rows, &shared.rules, wanted.observed, restored);
         if wanted.course {
             views.planner.borrow_mut().keep_course();
         }
-        hand_over(closed, to_writer).probe_with(&probe);
+        hand_over(closed, to_writer, shared.first_open()).probe_with(&probe);
         views
     });
     while !shared.is_read_out() || probe.less_than(&shared.target()) {
         worker.step_or_park(Some(PARK));
+        if let Some(saving) = &mut saving {
+            saving.save_if_due(&probe, &views);
+        }
     }
-    let seen = if worker.index() == 0 { see(&views) } else { Seen::default() };
+    if let (Some(saving), Some(last)) = (&mut saving, shared.target().checked_sub(1)) {
+        saving.save(last, &views);
+    }
+    let seen = if first { see(&views) } else { Seen::default() };
     // The dataflow still holds capabilities for ticks that stay open: it is dropped, not drained.
     for dataflow in worker.installed_dataflows() {
         worker.drop_dataflow(dataflow);
     }
     seen
+}
+
+/// A worker's part in checkpoints.
+struct Saving<'a> {
+    checkpointing: &'a Checkpointing,
+    /// The first worker's: it alone tells the writer, which it sends all ticks.
+    to_writer: Option<Sender<ToWriter>>,
+    activators: Activators,
+    /// The newest tick that this worker has saved.
+    newest: Option<Tick>,
+}
+
+impl Saving<'_> {
+    /// Saves where the tick that is due is behind the probe: then all views have closed it, and
+    /// none a later one.
+    fn save_if_due(&mut self, probe: &Handle<Tick>, views: &Views) {
+        if let Some(due) = self.checkpointing.due()
+            && !probe.less_than(&(due + 1))
+        {
+            self.save(due, views);
+        }
+    }
+
+    fn save(&mut self, tick: Tick, views: &Views) {
+        if self.newest >= Some(tick) {
+            return;
+        }
+        self.newest = Some(tick);
+        if let Some(to_writer) = &self.to_writer {
+            let _ = to_writer.send(ToWriter::Checkpoint(tick));
+        }
+        if self.checkpointing.save(tick, views.save()) {
+            wake(&self.activators);
+        }
+    }
+}
+
+/// Wakes all workers.
+fn wake(activators: &Activators) {
+    for activator in activators.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        let _ = activator.activate();
+    }
 }
 
 /// The source operator: this worker's partitions, each under its own capability. Rows stay in the
@@ -163,8 +218,11 @@ fn rows<'scope>(
         let mut held: Vec<(usize, Tick, Option<Capability<Tick>>)> = inlet
             .partitions
             .iter()
-            .map(|partition| (*partition, 0, Some(capability.clone())))
+            .map(|partition| (*partition, shared.first_open(), Some(capability.clone())))
             .collect();
+        // The first worker's own: it holds the tick behind a checkpoint open until all have saved.
+        let is_spare = shared.checkpointing.is_some() && scope.index() == 0;
+        let mut spare = is_spare.then(|| capability.clone());
         drop(capability);
         move |output| {
             for taken in 0.. {
@@ -197,6 +255,14 @@ fn rows<'scope>(
                     Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
                 }
             }
+            if let (Some(spare), Some(checkpointing)) = (&mut spare, &shared.checkpointing) {
+                checkpointing.begin(*spare.time());
+                let due = checkpointing.due().map_or(Tick::MAX, |due| due + 1);
+                let to = shared.target().min(due);
+                if to > *spare.time() {
+                    spare.downgrade(&to);
+                }
+            }
             let limit = shared.limit();
             for (_, reached, capability) in &mut held {
                 if let Some(capability) = capability {
@@ -210,16 +276,18 @@ fn rows<'scope>(
     })
 }
 
-/// Hands closed ticks to the writer. The channel has no bound of its own: what can be in it is
+/// Hands closed ticks to the writer, but those that a checkpoint holds. The channel has no bound of its own: what can be in it is
 /// bounded by what the gate lets in flight.
 fn hand_over<'scope>(
     closed: StreamVec<'scope, Tick, ClosedTick>,
     to_writer: Sender<ToWriter>,
+    first_open: Tick,
 ) -> StreamVec<'scope, Tick, ()> {
     closed.unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "to_writer", |_, _| {
         move |input, _| {
             input.for_each_stamp(|_, data| {
-                for tick in data.flat_map(|batch| batch.drain(..)) {
+                let ticks = data.flat_map(|batch| batch.drain(..));
+                for tick in ticks.filter(|tick| tick.tick >= first_open) {
                     let closed_at = Instant::now();
                     let _ = to_writer.send(ToWriter::Tick { tick: Box::new(tick), closed_at });
                 }

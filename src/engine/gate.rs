@@ -50,9 +50,10 @@ struct State {
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 impl Gate {
-    pub(crate) fn new(partitions: usize, limits: Limits) -> Self {
+    /// `watermarks`: the ticks in which those of the partitions stand.
+    pub(crate) fn new(watermarks: Vec<Tick>, limits: Limits) -> Self {
         let state = State {
-            watermarks: vec![0; partitions],
+            watermarks,
             in_flight: BTreeMap::new(),
             total: Load::default(),
             letters: Load::default(),
@@ -170,7 +171,7 @@ mod tests {
 
     fn gate(records: u64) -> Gate {
         let limits = Limits { records, bytes: 1 << 30, skew_max: 3 };
-        Gate::new(2, limits)
+        Gate::new(vec![0; 2], limits)
     }
 
     fn may_read(gate: &Gate, partition: usize) -> bool {

@@ -5,6 +5,7 @@
 //! counted here, the others by `dedup`.
 
 use super::Shared;
+use super::checkpoint::Mark;
 use super::drive::Delivery;
 use super::pace::Pace;
 use super::writer::ToWriter;
@@ -13,12 +14,13 @@ use gridweaver_connectors::{Batch, Progress, Source, SourceError};
 use gridweaver_dataflows::admission::{Admission, Partition};
 use gridweaver_dataflows::row::{Family, Origin, Row};
 use gridweaver_model::{DeadLetter, Reason, Record, Tick, Time, decode};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// What a partition brought.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {
     /// Records read.
     pub read: u64,
@@ -58,6 +60,23 @@ pub(super) struct Intake {
     pub(super) letters: Sender<ToWriter>,
     pub(super) record_bytes_max: usize,
     pub(super) pace: Option<Pace>,
+    /// Where it begins, and what was true there.
+    pub(super) mark: Mark,
+}
+
+/// What a partition has come to.
+struct State {
+    partition: Partition,
+    reading: Reading,
+    /// The latest tick that a record was admitted to.
+    newest: Option<Tick>,
+}
+
+/// A line, where it lies, and the watermark just before it.
+struct Place<'a> {
+    offset: u64,
+    line: &'a [u8],
+    before: Partition,
 }
 
 /// What a batch came to.
@@ -66,6 +85,8 @@ struct Sorted {
     runs: Vec<Run>,
     letters: Vec<DeadLetter>,
     letter_bytes: u64,
+    /// First records of ticks later than all before, by those ticks.
+    jumps: Vec<(Tick, Mark)>,
 }
 
 /// Rows of one tick and family.
@@ -100,40 +121,49 @@ impl Intake {
         let shared = Arc::clone(&self.shared);
         let records_max = shared.gate.batch_records();
         let mut batch = Batch::new(self.pace.as_ref().map_or(records_max, |_| 1));
-        let mut partition = Partition::default();
-        let mut reading = Reading::default();
+        let Mark { partition, reading, .. } = std::mem::take(&mut self.mark);
+        let mut state = State { partition, reading, newest: None };
         let mut bytes_seen = 0;
         while shared.gate.wait_turn(self.partition, &shared.stop) {
             match self.source.read(&mut batch)? {
-                Progress::Finished => return Ok(reading),
+                Progress::Finished => return Ok(state.reading),
                 Progress::Waiting => continue,
                 Progress::Read => {}
             }
-            let sorted = self.sort(&batch, &mut partition, &mut reading);
+            let mut sorted = self.sort(&batch, &mut state);
             if let Some(pace) = &self.pace {
                 pace.wait(sorted.newest(), &shared.stop);
             }
-            self.hand_over(sorted, partition.tick(&shared.rules));
+            self.mark_on(std::mem::take(&mut sorted.jumps), &state);
+            let watermark = shared.first_open().max(state.partition.tick(&shared.rules));
+            self.hand_over(sorted, watermark);
             let bytes = self.source.bytes_read();
             shared.progress.records.fetch_add(batch.len() as u64, Ordering::Relaxed);
             shared.progress.bytes.fetch_add(bytes - bytes_seen, Ordering::Relaxed);
             bytes_seen = bytes;
         }
-        Ok(reading)
+        Ok(state.reading)
     }
 
-    fn sort(&self, batch: &Batch, partition: &mut Partition, reading: &mut Reading) -> Sorted {
+    /// Tells where to read on from, should this be the last that is kept. It comes before the rows
+    /// do, so that a tick is never closed whose mark is not there.
+    fn mark_on(&self, jumps: Vec<(Tick, Mark)>, state: &State) {
+        if let Some(checkpointing) = &self.shared.checkpointing {
+            let latest = Mark {
+                position: self.source.position(),
+                partition: state.partition,
+                reading: state.reading.clone(),
+            };
+            checkpointing.mark(self.partition, jumps, latest);
+        }
+    }
+
+    fn sort(&self, batch: &Batch, state: &mut State) -> Sorted {
         let mut sorted = Sorted::default();
         for (index, (offset, line)) in batch.iter().enumerate() {
-            reading.read += 1;
+            let place = Place { offset, line, before: state.partition };
             match decode(line, self.record_bytes_max) {
-                Ok(record) => {
-                    let admitted =
-                        self.admit(record, offset, line, partition, reading, &mut sorted);
-                    if let Some((tick, row)) = admitted {
-                        sorted.put(tick, row, line.len() as u64);
-                    }
-                }
+                Ok(record) => self.admit(record, &place, state, &mut sorted),
                 Err(refusal) => {
                     let mut detail = refusal.detail;
                     let length = batch.full_length(index);
@@ -142,74 +172,83 @@ impl Intake {
                             "{detail}; it is {length} bytes long, only its beginning is kept"
                         );
                     }
-                    self.refuse(refusal.reason, detail, offset, line, reading, &mut sorted);
+                    self.refuse(refusal.reason, detail, &place, state, &mut sorted);
                 }
             }
+            state.reading.read += 1;
         }
         sorted
     }
 
-    fn admit(
-        &self,
-        record: Record,
-        offset: u64,
-        line: &[u8],
-        partition: &mut Partition,
-        reading: &mut Reading,
-        sorted: &mut Sorted,
-    ) -> Option<(Tick, Row)> {
-        match partition.admit(&record, &self.shared.rules) {
-            Admission::Control => {
-                reading.control += 1;
-                None
-            }
+    fn admit(&self, record: Record, place: &Place<'_>, state: &mut State, sorted: &mut Sorted) {
+        match state.partition.admit(&record, &self.shared.rules) {
+            Admission::Control => state.reading.control += 1,
             Admission::Refused { tick, late_ms } => {
                 let closes = self.shared.open_from.is_none_or(|open| tick < open);
-                reading.late += u64::from(closes);
+                state.reading.late += u64::from(closes);
                 let detail = format!("late by {late_ms} ms, and `late = \"dead_letter\"`");
-                self.refuse(Reason::Late, detail, offset, line, reading, sorted);
-                None
+                self.refuse(Reason::Late, detail, place, state, sorted);
             }
             Admission::Admitted { tick, very_late } => {
-                reading.first_tick = Some(reading.first_tick.map_or(tick, |first| first.min(tick)));
+                self.note_jump(tick, place, state, sorted);
+                let first = state.reading.first_tick.map_or(tick, |first| first.min(tick));
+                state.reading.first_tick = Some(first);
                 self.shared.horizon.fetch_max(tick + 1, Ordering::SeqCst);
                 if self.shared.open_from.is_some_and(|open| tick >= open) {
-                    reading.open += 1;
-                    return None;
+                    state.reading.open += 1;
+                } else if tick >= self.shared.first_open() {
+                    let origin = very_late.then(|| self.origin(place));
+                    sorted.put(tick, Row { record, origin }, place.line.len() as u64);
                 }
-                let origin = very_late.then(|| {
-                    let source = self.source.name().to_owned();
-                    Box::new(Origin { source, offset, raw: line.to_vec() })
-                });
-                Some((tick, Row { record, origin }))
+                // What a checkpoint holds was read again only to find what it does not.
             }
         }
+    }
+
+    /// Notes where a later tick than all before begins.
+    fn note_jump(&self, tick: Tick, place: &Place<'_>, state: &mut State, sorted: &mut Sorted) {
+        if state.newest >= Some(tick) {
+            return;
+        }
+        state.newest = Some(tick);
+        if self.shared.checkpointing.is_some() {
+            let (position, partition) = (place.offset, place.before);
+            let mark = Mark { position, partition, reading: state.reading.clone() };
+            sorted.jumps.push((tick, mark));
+        }
+    }
+
+    fn origin(&self, place: &Place<'_>) -> Box<Origin> {
+        let (source, raw) = (self.source.name().to_owned(), place.line.to_vec());
+        Box::new(Origin { source, offset: place.offset, raw })
     }
 
     fn refuse(
         &self,
         reason: Reason,
         detail: String,
-        offset: u64,
-        line: &[u8],
-        reading: &mut Reading,
+        place: &Place<'_>,
+        state: &mut State,
         sorted: &mut Sorted,
     ) {
-        *reading.refused.entry(reason).or_default() += 1;
-        sorted.letter_bytes += line.len() as u64;
+        *state.reading.refused.entry(reason).or_default() += 1;
+        if state.partition.tick(&self.shared.rules) < self.shared.letters_from {
+            return;
+        }
+        sorted.letter_bytes += place.line.len() as u64;
         sorted.letters.push(DeadLetter {
             source: self.source.name().to_owned(),
-            offset,
+            offset: place.offset,
             reason,
             detail,
-            raw: line.to_vec(),
+            raw: place.line.to_vec(),
         });
     }
 
     /// Hands a batch over. Dead letters go first: they must be durable before the tick of the
     /// watermark that they were read at, which can't close before the rows behind them.
     fn hand_over(&self, sorted: Sorted, watermark: Tick) {
-        let Sorted { runs, letters, letter_bytes } = sorted;
+        let Sorted { runs, letters, letter_bytes, .. } = sorted;
         if !letters.is_empty() {
             self.shared.gate.send_letters(letters.len() as u64, letter_bytes);
             // The writer ends only with an error, and then everything is stopping.

@@ -4,15 +4,17 @@
 //! 1, each tick ended by its `dispatch.tick_closed`. What is queued is appended and made durable
 //! together; only then do its records stop being in flight.
 
-use super::Shared;
+use super::checkpoint::StreamMark;
+use super::{EngineError, Shared, fault};
 use crate::unmet::Unmet;
 use crossbeam_channel::Receiver;
 use gridweaver_connectors::{Sink, SinkError};
 use gridweaver_dataflows::closing::ClosedTick;
 use gridweaver_dataflows::dedup::Outcomes;
 use gridweaver_model::decision::{Event, TickClosed};
-use gridweaver_model::{DeadLetter, Decision, Time, Watts};
+use gridweaver_model::{DeadLetter, Decision, Text, Tick, Time, Watts};
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,6 +37,8 @@ pub(super) enum ToWriter {
         /// Their raw bytes, for the budget.
         bytes: u64,
     },
+    /// All ticks up to this one were sent: how far the outputs have come is to be kept.
+    Checkpoint(Tick),
 }
 
 /// One stream of decisions.
@@ -45,6 +49,17 @@ pub struct Output {
     pub types: Vec<String>,
     /// Ticks that end at or before it are decided and counted, not written.
     pub from: Option<Time>,
+    /// What it holds from before.
+    pub recorded: Recorded,
+}
+
+/// The ticks that an output holds already: they are decided again, and must come out the same.
+#[derive(Clone, Debug, Default)]
+pub struct Recorded {
+    /// The end of the last one.
+    pub last: Option<Time>,
+    /// By their ends: the digests of those behind the checkpoint.
+    pub digests: BTreeMap<Time, String>,
 }
 
 impl Output {
@@ -56,12 +71,18 @@ impl Output {
     }
 }
 
-/// An order's kind in a summary.
-type Kind = &'static str;
-
 /// What was written.
 #[derive(Clone, Debug, Default)]
 pub struct Written {
+    /// What it came to, earlier runs that this one goes on from included.
+    pub tally: Tally,
+    /// From a tick's closing to its orders being durable, in this run.
+    pub latencies: Latencies,
+}
+
+/// What was written and counted.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Tally {
     /// What became of the records of closed ticks.
     pub outcomes: Outcomes,
     /// Records refused by the dataflow.
@@ -69,17 +90,16 @@ pub struct Written {
     /// Ticks closed.
     pub ticks: u64,
     /// Decisions, by record type.
-    pub records: BTreeMap<&'static str, u64>,
+    pub records: BTreeMap<Text, u64>,
     /// Orders by kind: how many, and their power added up.
-    pub orders: BTreeMap<Kind, (u64, Watts)>,
+    pub orders: BTreeMap<Text, (u64, Watts)>,
     /// Plans made.
     pub plans: u64,
     /// Their costs per hour added up, in thousandths × watts.
     pub plan_cost: i128,
     /// Greatest sum of unmet power that stood at once.
     pub unmet_max: Watts,
-    /// From a tick's closing to its orders being durable.
-    pub latencies: Latencies,
+    unmet: Unmet,
 }
 
 /// Latencies in microseconds, in all and second by second.
@@ -105,7 +125,7 @@ fn histogram() -> Histogram<u64> {
 /// A stream on its way out.
 struct Stream {
     output: Output,
-    sequence: u64,
+    mark: StreamMark,
 }
 
 /// The writer's thread.
@@ -115,7 +135,6 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     written: Written,
     started: Instant,
-    unmet: Unmet,
 }
 
 /// Messages that are made durable together.
@@ -127,18 +146,22 @@ impl Writer {
         dead_letters: Option<Box<dyn Sink>>,
         shared: Arc<Shared>,
     ) -> Self {
+        let restored = shared.restored.as_deref();
+        let marks = restored.map(|checkpoint| checkpoint.streams.as_slice()).unwrap_or_default();
+        let marks = marks.iter().copied().chain(std::iter::repeat(StreamMark::default()));
+        let streams = outputs.into_iter().zip(marks);
+        let tally = restored.map(|checkpoint| checkpoint.tally.clone()).unwrap_or_default();
         Self {
-            streams: outputs.into_iter().map(|output| Stream { output, sequence: 0 }).collect(),
+            streams: streams.map(|(output, mark)| Stream { output, mark }).collect(),
             dead_letters,
-            shared,
-            written: Written::default(),
+            written: Written { tally, latencies: Latencies::default() },
             started: Instant::now(),
-            unmet: Unmet::default(),
+            shared,
         }
     }
 
     /// Writes until all senders are gone. Where a sink fails, the whole run is told to stop.
-    pub(super) fn run(self, messages: &Receiver<ToWriter>) -> Result<Written, SinkError> {
+    pub(super) fn run(self, messages: &Receiver<ToWriter>) -> Result<Written, EngineError> {
         let shared = Arc::clone(&self.shared);
         let written = self.write_all(messages);
         if written.is_err() {
@@ -148,7 +171,7 @@ impl Writer {
         written
     }
 
-    fn write_all(mut self, messages: &Receiver<ToWriter>) -> Result<Written, SinkError> {
+    fn write_all(mut self, messages: &Receiver<ToWriter>) -> Result<Written, EngineError> {
         while let Ok(first) = messages.recv() {
             let rest = messages.try_iter().take(COMMIT_MAX - 1);
             let group: Vec<ToWriter> = std::iter::once(first).chain(rest).collect();
@@ -158,11 +181,12 @@ impl Writer {
         Ok(self.written)
     }
 
-    fn write(&mut self, group: Vec<ToWriter>) -> Result<(), SinkError> {
+    fn write(&mut self, group: Vec<ToWriter>) -> Result<(), EngineError> {
         let mut durable = None;
         let mut closed = Vec::new();
         let mut letters_done = (0, 0);
         let mut letters_text = Vec::new();
+        let mut kept = Vec::new();
         for message in group {
             match message {
                 ToWriter::Letters { letters, bytes } => {
@@ -171,11 +195,17 @@ impl Writer {
                     letters.iter().for_each(|letter| letter.write(&mut letters_text));
                 }
                 ToWriter::Tick { tick, closed_at } => {
-                    tick.refused.iter().for_each(|letter| letter.write(&mut letters_text));
+                    if tick.tick >= self.shared.letters_from {
+                        tick.refused.iter().for_each(|letter| letter.write(&mut letters_text));
+                    }
                     self.append_letters(&mut letters_text)?;
                     self.append(&tick)?;
                     durable = Some(tick.tick);
                     closed.push(closed_at);
+                }
+                ToWriter::Checkpoint(tick) => {
+                    let marks = self.streams.iter().map(|stream| stream.mark).collect();
+                    kept.push((tick, marks, self.written.tally.clone()));
                 }
             }
         }
@@ -188,6 +218,11 @@ impl Writer {
             self.shared.progress.tick_end_ms.store(end.unsigned_abs(), Ordering::Relaxed);
         }
         closed.into_iter().for_each(|closed_at| self.note_latency(closed_at));
+        if let Some(checkpointing) = &self.shared.checkpointing {
+            for (tick, marks, tally) in kept {
+                checkpointing.written(tick, marks, tally);
+            }
+        }
         Ok(())
     }
 
@@ -204,28 +239,41 @@ impl Writer {
         if let Some(sink) = &mut self.dead_letters {
             sink.commit()?;
         }
-        self.streams.iter_mut().try_for_each(|stream| stream.output.sink.commit())
+        fault::step(fault::BEFORE_COMMIT);
+        for (index, stream) in self.streams.iter_mut().enumerate() {
+            if index > 0 {
+                fault::step(fault::BETWEEN_OUTPUTS);
+            }
+            stream.output.sink.commit()?;
+        }
+        fault::step(fault::AFTER_COMMIT);
+        Ok(())
     }
 
-    fn append(&mut self, tick: &ClosedTick) -> Result<(), SinkError> {
+    fn append(&mut self, tick: &ClosedTick) -> Result<(), EngineError> {
         let end = self.shared.rules.end_of(tick.tick);
         self.count(tick);
         for stream in &mut self.streams {
-            let text = stream.text(&tick.decisions, end);
-            if stream.output.from.is_none_or(|from| end > from) {
-                stream.output.sink.append(&text)?;
+            let (text, digest) = stream.text(&tick.decisions, end);
+            let Output { sink, from, recorded, .. } = &mut stream.output;
+            if recorded.last >= Some(end) {
+                if recorded.digests.remove(&end).is_some_and(|before| before != digest) {
+                    return Err(EngineError::Diverged { sink: sink.name().to_owned(), tick: end });
+                }
+            } else if from.is_none_or(|from| end > from) {
+                sink.append(&text)?;
             }
         }
         Ok(())
     }
 
     fn count(&mut self, tick: &ClosedTick) {
-        let written = &mut self.written;
+        let written = &mut self.written.tally;
         written.outcomes.add(&tick.outcomes);
         written.refused += tick.refused.len() as u64;
         written.ticks += 1;
         for decision in &tick.decisions {
-            *written.records.entry(decision.event.type_name()).or_default() += 1;
+            *written.records.entry(Text::const_new(decision.event.type_name())).or_default() += 1;
             let order = match &decision.event {
                 Event::DemandResponseActivated(order) => Some(("demand response", order.amount)),
                 Event::TransferOrdered(order) => Some(("transfer", order.delivered)),
@@ -233,7 +281,7 @@ impl Writer {
                 _ => None,
             };
             if let Some((kind, power)) = order {
-                let entry = written.orders.entry(kind).or_default();
+                let entry = written.orders.entry(Text::const_new(kind)).or_default();
                 entry.0 += 1;
                 entry.1 += power;
             }
@@ -241,9 +289,9 @@ impl Writer {
                 written.plans += 1;
                 written.plan_cost += plan.cost;
             }
-            self.unmet.note(&decision.event);
+            written.unmet.note(&decision.event);
         }
-        written.unmet_max = written.unmet_max.max(self.unmet.sum());
+        written.unmet_max = written.unmet_max.max(written.unmet.sum());
     }
 
     fn note_latency(&mut self, closed_at: Instant) {
@@ -256,31 +304,33 @@ impl Writer {
 }
 
 impl Stream {
-    /// A tick's lines: its records of this stream's types, then its end.
-    fn text(&mut self, decisions: &[Decision], end: Time) -> Vec<u8> {
+    /// A tick's lines: its records of this stream's types, then its end; and the records' digest.
+    fn text(&mut self, decisions: &[Decision], end: Time) -> (Vec<u8>, String) {
         let mut text = Vec::new();
         let mut records = 0;
         for decision in decisions {
             if !self.takes(decision) {
                 continue;
             }
-            self.sequence += 1;
+            self.mark.sequence += 1;
             records += 1;
-            decision.write_line(&mut text, end, self.sequence);
+            decision.write_line(&mut text, end, self.mark.sequence);
             text.push(b'\n');
         }
+        let digest = hex(&Sha256::digest(&text));
         let closed = TickClosed {
             sink: self.output.sink.name().to_owned(),
             tick: end,
             term: 0,
             records,
-            digest: hex(&Sha256::digest(&text)),
+            digest: digest.clone(),
             passed_over: Vec::new(),
             refused: Vec::new(),
         };
-        closed.write_line(&mut text, self.sequence);
+        closed.write_line(&mut text, self.mark.sequence);
         text.push(b'\n');
-        text
+        self.mark.tick_end = Some(end);
+        (text, digest)
     }
 
     fn takes(&self, decision: &Decision) -> bool {

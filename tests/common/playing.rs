@@ -3,7 +3,7 @@
 
 use gridweaver::connectors::{Batch, Guarantee, Progress, Sink, SinkError, Source, SourceError};
 use gridweaver::dataflows::twins::replay::reads;
-use gridweaver::engine::{Job, Limits, Outcome, Output, Watch, run};
+use gridweaver::engine::{Job, Limits, Outcome, Output, Recorded, Watch, run};
 use gridweaver::model::decision::reading::{Body, read};
 use gridweaver::model::{Decision, Rules, Tick, Time};
 use gridweaver::verify::{Breach, verify};
@@ -31,6 +31,11 @@ pub(crate) struct MemorySource {
 impl MemorySource {
     pub(crate) fn new(partition: usize, bytes: Arc<Vec<u8>>, records_max: usize) -> Self {
         Self { name: format!("file/{partition}.jsonl/0"), bytes, at: 0, records_max }
+    }
+
+    /// From a position on that it told before.
+    pub(crate) fn starting_at(self, position: u64) -> Self {
+        Self { at: usize::try_from(position).unwrap(), ..self }
     }
 }
 
@@ -137,6 +142,8 @@ impl Play {
             limits: self.limits,
             record_bytes_max: RECORD_BYTES_MAX,
             open_from: self.open_from,
+            restored: None,
+            checkpoints: None,
             pace: None,
             observed: self.observed,
             course: false,
@@ -149,7 +156,12 @@ impl Play {
         let (orders, letters) = (MemorySink::default(), MemorySink::default());
         let mut job = self.job(sources);
         let sink = Box::new(orders.clone());
-        job.outputs.push(Output { sink, types: Vec::new(), from: None });
+        job.outputs.push(Output {
+            sink,
+            types: Vec::new(),
+            from: None,
+            recorded: Recorded::default(),
+        });
         job.dead_letters = Some(Box::new(letters.clone()));
         let outcome = finished(job);
         let (orders, dead_letters) =
@@ -167,7 +179,7 @@ impl Play {
 }
 
 /// Runs a job that must come to its end: one that hangs fails its test instead of the whole run.
-fn finished(job: Job) -> Outcome {
+pub(crate) fn finished(job: Job) -> Outcome {
     let (done, waiting) = mpsc::channel();
     // Nobody waits any more where it came too late.
     thread::spawn(move || drop(done.send(run(job))));

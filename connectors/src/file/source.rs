@@ -56,6 +56,12 @@ enum State {
 }
 
 impl FileSource {
+    /// What a file is called as a partition.
+    #[must_use]
+    pub fn name_of(file: &NamedFile) -> String {
+        format!("file/{}/0", file.name)
+    }
+
     /// Opens a file, at its start or where `options` say.
     ///
     /// # Errors
@@ -70,7 +76,7 @@ impl FileSource {
             input::open(&file, options.start, &count)?
         };
         Ok(Self {
-            name: format!("file/{}/0", file.name),
+            name: Self::name_of(&file),
             is_followed: options.follow,
             is_compressed,
             input: opened.input,

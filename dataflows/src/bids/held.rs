@@ -5,6 +5,7 @@ use crate::change::{Offer, Program};
 use crate::score::score;
 use gridweaver_model::record::{Bid, Version};
 use gridweaver_model::{Lookup, Ppm, Rules, Text, Time};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -66,6 +67,15 @@ impl Surroundings {
     }
 }
 
+/// What a checkpoint keeps of a bid: its record with its submission time, and when it was taken
+/// back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HeldBid {
+    pub(super) bid: Text,
+    record: Option<(Version, Box<Bid>, Time)>,
+    withdrawn: Option<Time>,
+}
+
 /// A bid, or the memory of a withdrawal that came before it.
 pub(super) struct Held {
     pub(super) bid: Text,
@@ -79,6 +89,17 @@ pub(super) struct Held {
 impl Held {
     pub(super) fn of(bid: Text) -> Self {
         Self { bid, record: None, withdrawn: None, told: None, missing: None }
+    }
+
+    pub(super) fn save(&self) -> HeldBid {
+        let (bid, record) = (self.bid.clone(), self.record.clone());
+        HeldBid { bid, record, withdrawn: self.withdrawn }
+    }
+
+    /// As it was held, with nothing told of it.
+    pub(super) fn restored(held: &HeldBid) -> Self {
+        let HeldBid { bid, record, withdrawn } = held.clone();
+        Self { bid, record, withdrawn, told: None, missing: None }
     }
 
     /// The program, node and participant that it names.

@@ -10,10 +10,11 @@ use gridweaver_model::decision::EndReason;
 use gridweaver_model::record::{Answer, Response, Version};
 use gridweaver_model::rules::Stale;
 use gridweaver_model::{Text, Time, Watts};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// An answer to an order that is not there (yet).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Waiting {
     pub(super) version: Version,
     pub(super) response: Response,

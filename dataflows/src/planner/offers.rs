@@ -6,6 +6,7 @@ use crate::change::{Offer, Phase, Program};
 use crate::structures::numbered::Numbered;
 use gridweaver_model::decision::BidState;
 use gridweaver_model::{Text, Time, Watts};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -26,6 +27,16 @@ pub(super) struct Entry {
     told: Option<(BidState, Watts)>,
     /// Whether its status may differ from that: then it is among the unsure.
     unsure: bool,
+}
+
+/// What became of a bid, without what it offers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Fate {
+    out_until: Option<Time>,
+    left_out: bool,
+    order: Option<Text>,
+    accepted: Option<Watts>,
+    told: Option<(BidState, Watts)>,
 }
 
 /// See the module's documentation.
@@ -152,6 +163,33 @@ impl Offers {
         programs
     }
 
+    /// What became of all bids.
+    pub(super) fn fates(&self) -> Vec<(Text, Fate)> {
+        self.entries.iter().map(|entry| (entry.bid.clone(), entry.fate())).collect()
+    }
+
+    /// When bids that are out come back.
+    pub(super) fn returning(&self) -> &BTreeMap<Time, BTreeSet<Text>> {
+        &self.returning
+    }
+
+    /// Takes what became of bids before; nothing is unsure then.
+    pub(super) fn install(
+        &mut self,
+        fates: &[(Text, Fate)],
+        returning: BTreeMap<Time, BTreeSet<Text>>,
+    ) {
+        for (bid, fate) in fates {
+            self.update(bid, |entry| entry.suffer(fate));
+        }
+        self.returning = returning;
+        for number in std::mem::take(&mut self.unsure) {
+            if let Some(entry) = self.entries.get_mut(number) {
+                entry.unsure = false;
+            }
+        }
+    }
+
     /// When the next bid comes back.
     pub(super) fn next_return(&self) -> Option<Time> {
         self.returning.keys().next().copied()
@@ -234,6 +272,16 @@ impl Entry {
         let (out_until, left_out, order) = (None, false, None);
         let (accepted, told, unsure) = (None, None, false);
         Self { bid, offer, out_until, left_out, order, accepted, told, unsure }
+    }
+
+    fn fate(&self) -> Fate {
+        let Self { out_until, left_out, order, accepted, told, .. } = self.clone();
+        Fate { out_until, left_out, order, accepted, told }
+    }
+
+    fn suffer(&mut self, fate: &Fate) {
+        let Fate { out_until, left_out, order, accepted, told } = fate.clone();
+        *self = Self { out_until, left_out, order, accepted, told, ..self.clone() };
     }
 
     /// Whether the bid may be accepted now.

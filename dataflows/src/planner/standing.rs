@@ -5,11 +5,12 @@
 
 use gridweaver_model::decision::LineShare;
 use gridweaver_model::record::{Answer, Version};
-use gridweaver_model::{Lookup, Price, Text, Time, Watts};
+use gridweaver_model::{Price, Text, Time, Watts};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What an order instructs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Instruction {
     /// A bid is activated.
     DemandResponse {
@@ -44,7 +45,7 @@ pub enum Instruction {
 }
 
 /// What a participant confirmed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Started {
     /// What orders it among answers.
     pub version: Version,
@@ -57,7 +58,7 @@ pub struct Started {
 }
 
 /// An order that stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     /// The plan that it belongs to now.
     pub plan: Text,
@@ -138,7 +139,7 @@ impl Order {
 }
 
 /// A plan that stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The area that it serves, as it is named now.
     pub area: Text,
@@ -163,7 +164,7 @@ pub struct Plan {
 }
 
 /// An order that has ended, remembered for answers that still come.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Ended {
     pub(super) bid: Option<Text>,
     pub(super) amount: Watts,
@@ -173,13 +174,13 @@ pub(super) struct Ended {
 }
 
 /// All that stands.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Standing {
     pub(super) orders: BTreeMap<Text, Order>,
     pub(super) plans: BTreeMap<Text, Plan>,
     by_area: BTreeMap<Text, BTreeSet<Text>>,
-    committed: Lookup<Text, Watts>,
-    pub(super) ended: Lookup<Text, Ended>,
+    committed: BTreeMap<Text, Watts>,
+    pub(super) ended: BTreeMap<Text, Ended>,
     forgetting: BTreeMap<Time, Vec<Text>>,
     /// What was last reported as unmet, by plan.
     pub(super) reported: BTreeMap<Text, Watts>,

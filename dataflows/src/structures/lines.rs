@@ -7,6 +7,7 @@
 use crate::structures::upserts::Upsert;
 use gridweaver_model::record::{Line, Version};
 use gridweaver_model::{Lookup, Metres, Ppm, Price, Rules, Text, Tick, Watts};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A line that is there.
@@ -28,8 +29,8 @@ pub struct LineView {
 }
 
 /// What is held of one line.
-#[derive(Default)]
-struct LineState {
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct LineState {
     definition: Option<(Version, Line)>,
     removal: Option<Version>,
     word: Option<(Version, bool)>,
@@ -132,6 +133,22 @@ impl Lines {
             wheeling_price: line.wheeling_price.unwrap_or_default(),
             in_service: state.word.as_ref().is_none_or(|(_, in_service)| *in_service),
         })
+    }
+
+    /// All that is held.
+    pub fn state(&self) -> Vec<(Text, LineState)> {
+        self.held.iter().map(|(line, state)| (line.clone(), state.clone())).collect()
+    }
+
+    /// Takes what was held.
+    pub fn restore(&mut self, state: &[(Text, LineState)]) {
+        for (line, state) in state {
+            if let Some(removal) = &state.removal {
+                let tick = self.forgotten_in(removal);
+                self.ending.entry(tick).or_default().insert(line.clone());
+            }
+            self.held.insert(line.clone(), state.clone());
+        }
     }
 
     fn forgotten_in(&self, removal: &Version) -> Tick {

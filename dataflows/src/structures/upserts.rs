@@ -17,6 +17,9 @@ pub struct Upserts<K, V> {
     rules: Rules,
 }
 
+/// All that is held: the keys, each with its newest version and value.
+pub type UpsertsState<K, V> = Vec<(K, Version, Option<V>)>;
+
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upsert {
@@ -50,6 +53,27 @@ impl<K: Clone + Ord + Hash, V> Upserts<K, V> {
         }
         self.held.insert(key, (version, value));
         Upsert::Newest
+    }
+
+    /// All that is held, removals too.
+    #[must_use]
+    pub fn state(&self) -> UpsertsState<K, V>
+    where
+        V: Clone,
+    {
+        let held = self.held.iter();
+        held.map(|(key, (version, value))| (key.clone(), version.clone(), value.clone())).collect()
+    }
+
+    /// Takes what was held; returns the keys.
+    pub fn restore(&mut self, state: &UpsertsState<K, V>) -> BTreeSet<K>
+    where
+        V: Clone,
+    {
+        for (key, version, value) in state {
+            self.offer(key.clone(), version.clone(), value.clone(), false);
+        }
+        state.iter().map(|(key, ..)| key.clone()).collect()
     }
 
     /// The value of a key that is there.

@@ -1,0 +1,153 @@
+//! What a run goes on from: the newest sound checkpoint, and the ticks that its outputs hold.
+//!
+//! Everything behind the checkpoint is decided again. An output passes over the ticks that it
+//! holds, and the engine stops where one of them comes out otherwise than it was written. A
+//! checkpoint that an output does not reach (it was cut or put back) is passed over.
+
+use super::super::{Failure, usage};
+use anyhow::anyhow;
+use gridweaver::connectors::file::visit_ticks_from_the_end;
+use gridweaver::engine::{Checkpoint, Checkpoints, Output, Recorded, Store};
+use gridweaver::model::decision::reading::{Body, Written, read};
+use gridweaver::model::{Rules, Time};
+use gridweaver::settings::Settings;
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// See the module's documentation.
+pub(super) struct Restart {
+    pub(super) checkpoint: Option<Arc<Checkpoint>>,
+    store: Store,
+    every: Duration,
+    folder: String,
+}
+
+impl Restart {
+    /// Opens the folder of checkpoints and finds what to go on from. `ends`: up to which tick's end
+    /// each output reaches, where it promises to keep what it was given.
+    pub(super) fn open(settings: &Settings, ends: &[Option<Reach>]) -> Result<Self, Failure> {
+        let engine = &settings.engine;
+        let folder = settings.path(&engine.state_dir);
+        let store = Store::open(&folder, engine.checkpoints_kept)?;
+        let found = store.newest(|checkpoint| {
+            let mut streams = ends.iter().zip(&checkpoint.streams);
+            streams.all(|(end, mark)| end.is_none_or(|end| end >= mark.tick_end))
+        })?;
+        for (path, what) in &found.damaged {
+            // Where nobody can be warned there is nobody to warn.
+            let _ = writeln!(
+                io::stderr(),
+                "gridweaver: warning: the checkpoint `{}` is damaged ({what}): the one before is used",
+                path.display()
+            );
+        }
+        let every = Duration::from_millis(engine.checkpoint_every.0.0.unsigned_abs());
+        let folder = folder.display().to_string();
+        Ok(Self { checkpoint: found.checkpoint.map(Arc::new), store, every, folder })
+    }
+
+    /// Where a source is to be opened.
+    pub(super) fn position(&self, source: &str) -> u64 {
+        let mark = self.checkpoint.as_ref().and_then(|kept| kept.partitions.get(source));
+        mark.map_or(0, |mark| mark.position)
+    }
+
+    /// What a file holds from before, up to its last tick's end.
+    pub(super) fn recorded(&self, path: &Path, last: Reach) -> Result<Recorded, Failure> {
+        let mut recorded = Recorded { last, digests: BTreeMap::new() };
+        if last.is_none() {
+            return Ok(recorded);
+        }
+        let kept = self.checkpoint.as_ref().map(|kept| kept.tick_end());
+        let mut broken = Ok(());
+        visit_ticks_from_the_end(path, |line| match ended(line, path) {
+            Ok((end, digest)) => {
+                let is_behind = Some(end) > kept;
+                if is_behind {
+                    recorded.digests.insert(end, digest);
+                }
+                is_behind
+            }
+            Err(error) => {
+                broken = Err(error);
+                false
+            }
+        })?;
+        broken.map(|()| recorded)
+    }
+
+    /// The rules to decide by, and up to which tick's end only: settings of `[dispatch]` may change,
+    /// but not for ticks that were written under others.
+    pub(super) fn rules(
+        &self,
+        wanted: Rules,
+        outputs: &[Output],
+    ) -> Result<(Rules, Option<Time>), Failure> {
+        let Some(checkpoint) = &self.checkpoint else { return Ok((wanted, None)) };
+        self.refuse_changed(&wanted, &checkpoint.rules)?;
+        let last = outputs.iter().filter_map(|output| output.recorded.last).max();
+        if wanted == checkpoint.rules || last <= Some(checkpoint.tick_end()) {
+            return Ok((wanted, None));
+        }
+        Ok((checkpoint.rules.clone(), last))
+    }
+
+    fn refuse_changed(&self, wanted: &Rules, kept: &Rules) -> Result<(), Failure> {
+        let same = [
+            ("tick", wanted.tick == kept.tick),
+            ("lateness", wanted.lateness == kept.lateness),
+            ("late", wanted.late == kept.late),
+            ("dedup_window", wanted.dedup_window == kept.dedup_window),
+            ("stale_after", wanted.stale_after == kept.stale_after),
+            ("stale", wanted.stale == kept.stale),
+            ("retention", wanted.retention == kept.retention),
+        ];
+        match same.iter().find(|(_, same)| !same) {
+            None => Ok(()),
+            Some((key, _)) => Err(usage(anyhow!(
+                "engine.{key} has changed since the checkpoint in `{}`, and it decides what was written: set it back, or begin anew with another engine.state_dir and other outputs",
+                self.folder
+            ))),
+        }
+    }
+
+    /// Refuses to pass over a partition that was read before.
+    pub(super) fn refuse_missing(&self, sources: &[String]) -> Result<(), Failure> {
+        let Some(checkpoint) = &self.checkpoint else { return Ok(()) };
+        match checkpoint.partitions.keys().find(|name| !sources.contains(name)) {
+            None => Ok(()),
+            Some(gone) => Err(usage(anyhow!(
+                "the checkpoint in `{}` reads `{gone}`, which the configuration no longer names: name it again, or begin anew with another engine.state_dir and other outputs",
+                self.folder
+            ))),
+        }
+    }
+
+    /// What the engine is given to keep on.
+    pub(super) fn checkpoints(self) -> Checkpoints {
+        let store = self.store;
+        Checkpoints { keep: Box::new(move |kept| store.write(kept)), every: self.every }
+    }
+}
+
+/// The end of the last tick that an output holds.
+pub(super) type Reach = Option<Time>;
+
+/// Up to where an output reaches, by its last `dispatch.tick_closed`.
+pub(super) fn reach(last: Option<&[u8]>, path: &Path) -> Result<Reach, Failure> {
+    last.map(|line| Ok(ended(line, path)?.0)).transpose()
+}
+
+/// The tick that a `dispatch.tick_closed` ends, and its digest.
+fn ended(line: &[u8], path: &Path) -> Result<(Time, String), Failure> {
+    match read(line) {
+        Ok(Written { body: Body::TickClosed(closed), .. }) => Ok((closed.tick, closed.digest)),
+        _ => Err(Failure::Run(anyhow!(
+            "a dispatch.tick_closed of `{}` can't be read: move the file away",
+            path.display()
+        ))),
+    }
+}

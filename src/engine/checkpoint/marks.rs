@@ -1,0 +1,72 @@
+//! Where a partition is to be read from again, by the last tick that is kept.
+//!
+//! That is the first record admitted to a later tick. Records admitted to ticks that are kept may
+//! lie behind it, as partitions are not in order: they are read again and passed over.
+
+use crate::engine::intake::Reading;
+use gridweaver_dataflows::admission::Partition;
+use gridweaver_model::Tick;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// A place in a partition, and what was true just before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The position.
+    pub position: u64,
+    /// The partition's watermark.
+    pub partition: Partition,
+    /// What was read.
+    pub reading: Reading,
+}
+
+/// The marks of one partition.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Marks {
+    /// The first record admitted to a tick later than all before it, by that tick.
+    jumps: VecDeque<(Tick, Mark)>,
+    /// Behind all that was read.
+    latest: Mark,
+}
+
+impl Marks {
+    pub(in crate::engine) fn at(latest: Mark) -> Self {
+        Self { jumps: VecDeque::new(), latest }
+    }
+
+    /// Takes what a batch brought: jumps to ever later ticks, and where it ended.
+    pub(super) fn extend(&mut self, jumps: Vec<(Tick, Mark)>, latest: Mark) {
+        self.jumps.extend(jumps);
+        self.latest = latest;
+    }
+
+    /// Where to read from where all up to and including `kept` is kept; earlier marks are
+    /// forgotten.
+    pub(super) fn after(&mut self, kept: Tick) -> Mark {
+        while self.jumps.front().is_some_and(|(tick, _)| *tick <= kept) {
+            self.jumps.pop_front();
+        }
+        self.jumps.front().map_or(&self.latest, |(_, mark)| mark).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(position: u64) -> Mark {
+        Mark { position, ..Mark::default() }
+    }
+
+    #[test]
+    fn the_first_record_of_a_later_tick_is_where_to_go_on() {
+        let mut marks = Marks::default();
+        marks.extend(vec![(3, mark(10)), (7, mark(50))], mark(90));
+        assert_eq!(marks.after(2).position, 10);
+        assert_eq!(marks.after(3).position, 50);
+        assert_eq!(marks.after(6).position, 50);
+        assert_eq!(marks.after(7).position, 90);
+        marks.extend(vec![(9, mark(100))], mark(120));
+        assert_eq!(marks.after(8).position, 100);
+    }
+}

@@ -53,7 +53,8 @@ impl Planner {
                 let Some(order) = self.standing.orders.get_mut(&heir) else { return };
                 let amount = response.confirmed.unwrap_or(ended.amount).min(order.amount);
                 let from = version.time.max(ended.since);
-                order.start(Started { version, from, amount, shown: false });
+                let started = Started { version, from, amount, of: ended.amount, shown: false };
+                order.start(started);
                 self.watch(&heir);
             }
             Answer::Failed | Answer::OptedOut => {
@@ -112,7 +113,8 @@ impl Planner {
             Answer::Started => {
                 let amount = response.confirmed.unwrap_or(order.amount);
                 let from = version.time.max(order.since);
-                order.start(Started { version, from, amount, shown: false });
+                let started = Started { version, from, amount, of: order.amount, shown: false };
+                order.start(started);
                 self.watch(name);
             }
             Answer::Completed => {

@@ -53,6 +53,8 @@ pub struct Started {
     pub from: Time,
     /// Confirmed.
     pub amount: Watts,
+    /// Of how much: what the order that was answered instructed.
+    pub of: Watts,
     /// Telemetry newer than it was seen.
     pub shown: bool,
 }
@@ -81,10 +83,13 @@ impl Order {
         self.started.last().map(|started| started.amount)
     }
 
-    /// What it counts for: its amount until confirmed, then what was confirmed.
+    /// What it counts for: its amount until confirmed, then what was confirmed. What it instructs
+    /// beyond the order that was answered, whose place it took, is not confirmed yet.
     #[must_use]
     pub fn counted(&self) -> Watts {
-        self.confirmed().unwrap_or(self.amount)
+        let unanswered = |started: &Started| (self.amount - started.of).max(Watts::ZERO);
+        let counted = self.started.last().map(|started| started.amount + unanswered(started));
+        counted.unwrap_or(self.amount)
     }
 
     /// What the meters show of it.

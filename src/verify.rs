@@ -22,19 +22,24 @@
 
 mod activations;
 mod breach;
-pub(crate) mod cascade;
+mod cascade;
+mod causes;
 mod clearing;
 mod ends;
 mod held;
+mod holds;
+mod loads;
 mod plans;
 pub(crate) mod routes;
 pub(crate) mod scene;
 pub(crate) mod standing;
 mod statuses;
-pub(crate) mod stream;
+mod steadiness;
+mod stream;
 mod topology;
 mod transfers;
 mod walk;
+mod worth;
 
 #[cfg(test)]
 mod tests;

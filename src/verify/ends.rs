@@ -1,8 +1,9 @@
 //! Why orders end: for the reason that is written, and always where an answer ends them.
 
 use super::breach::Breaches;
+use super::causes::unanswered_from;
 use super::scene::Scene;
-use gridweaver_dataflows::twins::book::{Kind, Standing};
+use gridweaver_dataflows::twins::book::Kind;
 use gridweaver_model::decision::{EndReason, Event};
 use gridweaver_model::{Text, Time};
 use std::collections::BTreeMap;
@@ -69,53 +70,32 @@ fn cancellations<'a>(scene: &Scene<'a>) -> impl Iterator<Item = (&'a Text, EndRe
 
 pub(super) fn check(scene: &Scene<'_>, breaches: &mut Breaches) {
     for (id, standing) in scene.before {
-        if let Some(reason) = standing.finals.first()
-            && scene.book.standing.contains_key(id)
-        {
+        if !scene.book.standing.contains_key(id) {
+            continue;
+        }
+        if let Some(reason) = standing.finals.iter().chain(&standing.failed_before).next() {
             let detail = format!("order {id} was answered {} and still stands", reason.name());
             breaches.tell(scene.end, None, "a final answer ends its order", detail);
+        }
+        if unanswered_from(scene, standing).is_some_and(|from| from <= scene.end) {
+            let detail = format!("order {id} of {} still stands", standing.order.since);
+            breaches.tell(scene.end, None, "an order that nobody answers ends", detail);
         }
     }
     for recorded in scene.records {
         let Event::OrderCancelled(cancelled) = &recorded.decision.event else { continue };
-        let Some(standing) = scene.before.get(&cancelled.order) else { continue };
-        if let Some(why) = unfounded(scene, standing, cancelled.reason) {
-            let detail = format!(
-                "order {} is cancelled as {}, but {why}",
-                cancelled.order,
-                cancelled.reason.name()
-            );
+        let (order, reason) = (&cancelled.order, cancelled.reason);
+        let causes = scene.causes().get(order);
+        let founded = causes.is_some_and(|causes| causes.contains(&reason));
+        if !founded && reason != EndReason::Released && scene.before.contains_key(order) {
+            let causes: Vec<&str> = causes.into_iter().flatten().map(|it| it.name()).collect();
+            let why = if causes.is_empty() {
+                "had to end for nothing".to_owned()
+            } else {
+                format!("had to end as {}", causes.join(" or "))
+            };
+            let detail = format!("order {order} is cancelled as {}, it {why}", reason.name());
             breaches.tell(scene.end, recorded.line, "an order ends for the reason given", detail);
         }
-    }
-}
-
-/// Why an order did not have to end for the reason given; `None` where it did, or where that rests
-/// on more than the input says.
-fn unfounded(scene: &Scene<'_>, standing: &Standing, reason: EndReason) -> Option<&'static str> {
-    let offers = &scene.collections.offers;
-    // A bid that is forgotten had ended one way or the other.
-    let (ended, taken_back) = match &standing.order.kind {
-        Kind::DemandResponse { bid, .. } => (
-            scene.bid(bid).is_none_or(|bid| bid.end <= scene.end),
-            scene.bid(bid).is_none() || offers.withdrawals.contains_key(bid),
-        ),
-        Kind::Transfer { .. } | Kind::Curtailment => (false, false),
-    };
-    match reason {
-        EndReason::Completed | EndReason::Failed | EndReason::OptedOut => {
-            let mut answered = standing.finals.iter().chain(&standing.failed_before);
-            (!answered.any(|answer| *answer == reason)).then_some("nobody answered so")
-        }
-        EndReason::NoResponse => {
-            scene.rules.dispatch.response_timeout.is_none().then_some("no answer is waited for")
-        }
-        EndReason::Expired => (!ended).then_some("its bid has not ended"),
-        EndReason::Withdrawn => (!taken_back).then_some("its bid was not withdrawn"),
-        EndReason::Released
-        | EndReason::Revised
-        | EndReason::Constraint
-        | EndReason::Island
-        | EndReason::Removed => None,
     }
 }

@@ -100,7 +100,7 @@ impl Held {
 }
 
 /// The order that a new one replaces, where the two differ in their ends and not in their power.
-fn followed<'a>(scene: &Scene<'a>, standing: &Standing) -> Option<&'a Standing> {
+pub(super) fn followed<'a>(scene: &Scene<'a>, standing: &Standing) -> Option<&'a Standing> {
     let replaced = standing.order.supersedes.as_ref().filter(|_| scene.is_new(standing));
     replaced.and_then(|old| scene.before.get(old)).filter(|old| {
         old.order.amount == standing.order.amount && old.order.until != standing.order.until

@@ -1,8 +1,9 @@
 //! What a tick's checks look at: the twins' views at its end, what stood before, what was recorded.
 
-use super::routes::{Joins, Routes};
+use super::causes::{Causes, causes};
+use super::routes::{Hop, Joins, Routes};
 use super::stream::Recorded;
-use gridweaver_dataflows::twins::book::{Book, Standing};
+use gridweaver_dataflows::twins::book::{Book, Plan, Standing};
 use gridweaver_dataflows::twins::collections::Collections;
 use gridweaver_dataflows::twins::interfaces::Interfaces;
 use gridweaver_dataflows::twins::ladder::{Rated, ladder};
@@ -32,15 +33,20 @@ pub(crate) struct Scene<'a> {
     /// contract leaves open what counts as relief, the likeliest first.
     pub(crate) totals: BTreeMap<Text, Vec<Totals>>,
     /// What stood before the tick's decisions, its areas as they are named now.
-    pub(crate) before: &'a BTreeMap<Text, Standing>,
+    pub(super) before: &'a BTreeMap<Text, Standing>,
+    /// The plans that stood before them, likewise.
+    pub(super) plans_before: &'a BTreeMap<Text, Plan>,
     /// What stands after them.
     pub(crate) book: &'a Book,
     /// Bids that were out after a failure as the tick was decided: what was answered to its orders
     /// before they were written counts from the next tick on.
-    pub(crate) out: &'a BTreeMap<Text, Time>,
-    pub(crate) routes: &'a Routes,
-    pub(crate) records: &'a [Recorded],
-    pub(crate) rated: OnceCell<BTreeMap<Text, Rated>>,
+    pub(super) out: &'a BTreeMap<Text, Time>,
+    /// Where the transfers ran that stood before the tick's decisions.
+    pub(super) routes_before: &'a Routes,
+    pub(super) routes: &'a Routes,
+    pub(super) records: &'a [Recorded],
+    pub(super) rated: OnceCell<BTreeMap<Text, Rated>>,
+    pub(super) causes: OnceCell<Causes>,
 }
 
 /// A plan made in the tick.
@@ -77,6 +83,11 @@ impl<'a> Scene<'a> {
     pub(crate) fn rated(&self) -> &BTreeMap<Text, Rated> {
         self.rated
             .get_or_init(|| ladder(self.collections, self.shape, self.out, self.end, self.rules))
+    }
+
+    /// What the orders that stood may have to end for.
+    pub(super) fn causes(&self) -> &Causes {
+        self.causes.get_or_init(|| causes(self))
     }
 
     /// The plans made in this tick.
@@ -128,8 +139,12 @@ impl<'a> Scene<'a> {
     }
 
     /// What an order's transfer costs at this tick's prices, in thousandths × watts.
-    pub(crate) fn transfer_cost(&self, standing: &Standing) -> Option<i128> {
-        let route = self.routes.get(&standing.order.id)?;
+    pub(super) fn transfer_cost(&self, standing: &Standing) -> Option<i128> {
+        self.route_cost(self.routes.get(&standing.order.id)?)
+    }
+
+    /// What a transfer over a route costs at this tick's prices, in thousandths × watts.
+    pub(super) fn route_cost(&self, route: &[Hop]) -> Option<i128> {
         let mut cost = 0;
         for (at, hop) in route.iter().enumerate() {
             let (from, to) = hop.areas_now(self.shape).ok()?;

@@ -2,6 +2,7 @@
 //! record was written.
 
 use super::breach::{Breaches, mw};
+use super::loads::Loads;
 use super::routes::path_now;
 use super::scene::Scene;
 use gridweaver_dataflows::twins::book::{Kind, Standing};
@@ -88,13 +89,6 @@ fn check_programs(scene: &Scene<'_>, breaches: &mut Breaches) {
     }
 }
 
-#[derive(Default)]
-struct Loads {
-    lines: BTreeMap<Text, Watts>,
-    interfaces: BTreeMap<(Text, Text), Watts>,
-    senders: BTreeMap<Text, Watts>,
-}
-
 fn check_transfers(scene: &Scene<'_>, breaches: &mut Breaches) {
     let mut loads = Loads::default();
     for (id, standing) in &scene.book.standing {
@@ -115,52 +109,42 @@ fn check_transfers(scene: &Scene<'_>, breaches: &mut Breaches) {
                     let detail = format!("{name} leads to {end}, not {}", standing.area);
                     breaches.tell(scene.end, None, "a transfer serves its area", detail);
                 }
-                for (hop, pair) in route.iter().zip(path.windows(2)) {
-                    let pair = (pair[0].clone(), pair[1].clone());
-                    *loads.interfaces.entry(pair).or_default() += hop.sent;
-                }
-                if let Some(sender) = path.first() {
-                    *loads.senders.entry(sender.clone()).or_default() += *sent;
-                }
+                loads.add_path(route, &path, *sent);
             }
         }
-        for wire in route.iter().flat_map(|hop| &hop.wires) {
-            *loads.lines.entry(wire.line.clone()).or_default() += wire.power;
-        }
+        loads.add_lines(route);
     }
-    loads.check(scene, breaches);
+    check_loads(&loads, scene, breaches);
 }
 
-impl Loads {
-    fn check(&self, scene: &Scene<'_>, breaches: &mut Breaches) {
-        for (name, carried) in &self.lines {
-            let Some(line) = scene.shape.lines.get(name) else { continue };
-            if *carried > line.capacity {
-                let (carried, limit) = (mw(*carried), mw(line.capacity));
-                let detail = format!("line {name} carries {carried} of {limit}");
-                breaches.tell(scene.end, None, "no line carries more than its limit", detail);
-            }
+fn check_loads(loads: &Loads, scene: &Scene<'_>, breaches: &mut Breaches) {
+    for (name, carried) in &loads.lines {
+        let Some(line) = scene.shape.lines.get(name) else { continue };
+        if *carried > line.capacity {
+            let (carried, limit) = (mw(*carried), mw(line.capacity));
+            let detail = format!("line {name} carries {carried} of {limit}");
+            breaches.tell(scene.end, None, "no line carries more than its limit", detail);
         }
-        for (pair, carried) in &self.interfaces {
-            let (from, to) = pair;
-            let limit = scene.interfaces.get(pair).map_or(Watts::ZERO, |it| it.capacity);
-            if *carried > limit {
-                let (carried, limit) = (mw(*carried), mw(limit));
-                let detail = format!("{from} to {to} carries {carried} of {limit}");
-                breaches.tell(scene.end, None, "no interface carries more than its limit", detail);
-            }
-            let back = self.interfaces.get(&(to.clone(), from.clone()));
-            if from < to && *carried > Watts::ZERO && back.is_some_and(|it| *it > Watts::ZERO) {
-                let detail = format!("{from} and {to} send to each other");
-                breaches.tell(scene.end, None, "no interface flows both ways", detail);
-            }
+    }
+    for (pair, carried) in &loads.interfaces {
+        let (from, to) = pair;
+        let limit = scene.interfaces.get(pair).map_or(Watts::ZERO, |it| it.capacity);
+        if *carried > limit {
+            let (carried, limit) = (mw(*carried), mw(limit));
+            let detail = format!("{from} to {to} carries {carried} of {limit}");
+            breaches.tell(scene.end, None, "no interface carries more than its limit", detail);
         }
-        for (area, sent) in &self.senders {
-            let surplus = scene.surplus(area);
-            if *sent > surplus {
-                let detail = format!("{area} sends {} of {}", mw(*sent), mw(surplus));
-                breaches.tell(scene.end, None, "no area sends more than its surplus", detail);
-            }
+        let back = loads.interfaces.get(&(to.clone(), from.clone()));
+        if from < to && *carried > Watts::ZERO && back.is_some_and(|it| *it > Watts::ZERO) {
+            let detail = format!("{from} and {to} send to each other");
+            breaches.tell(scene.end, None, "no interface flows both ways", detail);
+        }
+    }
+    for (area, sent) in &loads.senders {
+        let surplus = scene.surplus(area);
+        if *sent > surplus {
+            let detail = format!("{area} sends {} of {}", mw(*sent), mw(surplus));
+            breaches.tell(scene.end, None, "no area sends more than its surplus", detail);
         }
     }
 }

@@ -8,7 +8,9 @@ use super::breach::{Breach, Breaches};
 use super::routes::{Joins, Routes, joins, route};
 use super::scene::Scene;
 use super::stream::{Recorded, RecordedTick, Stream};
-use super::{activations, cascade, ends, plans, standing, statuses, topology, transfers};
+use super::{
+    activations, cascade, ends, holds, plans, standing, statuses, steadiness, topology, transfers,
+};
 use gridweaver_dataflows::twins::book::{Book, Kind, Standing, heirs};
 use gridweaver_dataflows::twins::history::{Reads, Row};
 use gridweaver_dataflows::twins::interfaces::{Interfaces, interfaces};
@@ -36,6 +38,7 @@ pub(super) struct Checker<'a> {
     due: BTreeSet<Tick>,
     statuses: statuses::Statuses,
     pardons: ends::Pardons,
+    holds: holds::Holds,
     breaches: Breaches,
 }
 
@@ -53,6 +56,7 @@ impl<'a> Checker<'a> {
             due: BTreeSet::new(),
             statuses: statuses::Statuses::default(),
             pardons: ends::Pardons::default(),
+            holds: holds::Holds::default(),
             breaches: Breaches::default(),
         }
     }
@@ -143,7 +147,10 @@ impl<'a> Checker<'a> {
         let shape_before = self.reshape();
         self.book.take_answers(&self.walk.collections, &self.shape, end, &self.rules);
         let totals = self.take_totals(end, records);
-        let before = (!records.is_empty()).then(|| self.book.standing.clone());
+        let before = (!records.is_empty()).then(|| {
+            let book = &self.book;
+            (book.standing.clone(), book.plans.clone(), self.routes.clone())
+        });
         let out = self.project(end, records);
         let scene = Scene {
             rules: &self.rules,
@@ -154,26 +161,33 @@ impl<'a> Checker<'a> {
             interfaces: &self.interfaces,
             joins: &self.joins,
             totals,
-            before: before.as_ref().unwrap_or(&self.book.standing),
+            before: before.as_ref().map_or(&self.book.standing, |(orders, ..)| orders),
+            plans_before: before.as_ref().map_or(&self.book.plans, |(_, plans, _)| plans),
             book: &self.book,
             out: out.as_ref().unwrap_or(&self.book.out),
+            routes_before: before.as_ref().map_or(&self.routes, |(.., routes)| routes),
             routes: &self.routes,
             records,
             rated: OnceCell::new(),
+            causes: OnceCell::new(),
         };
         let breaches = &mut self.breaches;
         if shape_before.is_some() || !records.is_empty() {
             topology::check(&scene, breaches);
         }
         self.pardons.note(&scene);
+        self.holds.note(&scene);
         ends::check(&scene, breaches);
         activations::check(&scene, breaches);
         transfers::check(&scene, breaches);
         standing::check(&scene, breaches);
         plans::check(&scene, &self.pardons, breaches);
         cascade::check(&scene, &self.pardons, breaches);
+        steadiness::check(&scene, &self.holds, breaches);
         self.statuses.check(&scene, breaches);
-        look(&scene);
+        let due = self.holds.due(&scene).into_iter();
+        let due = due.map(|time| scene.rules.first_ending_at_or_after(time));
+        self.due.extend(due.filter(|due| *due > tick));
     }
 
     /// Finds the shape anew where it may have changed; returns the one before.

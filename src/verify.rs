@@ -26,6 +26,7 @@ mod cascade;
 mod causes;
 mod clearing;
 mod ends;
+mod failures;
 mod held;
 mod holds;
 mod loads;

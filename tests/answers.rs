@@ -10,6 +10,8 @@
 
 #[path = "common/comparing.rs"]
 mod comparing;
+#[path = "common/history.rs"]
+mod history;
 #[path = "common/playing.rs"]
 mod playing;
 #[path = "common/record.rs"]
@@ -19,58 +21,15 @@ use comparing::States;
 use gridweaver::model::decision::{EndReason, Event};
 use gridweaver::model::rules::Stale;
 use gridweaver::model::{Millis, Rules, Text, Time, Watts};
+use history::History;
 use playing::{Play, breaches, decisions};
 use std::collections::BTreeSet;
-use std::sync::Arc;
-
-/// A history, record by record.
-#[derive(Clone, Default)]
-struct History(Vec<String>);
 
 impl History {
-    fn say(&mut self, second: i64, type_name: &str, data: &str) {
-        let id = self.0.len().to_string();
-        let rest = format!(r#""data":{{{data}}}"#);
-        self.0.push(record::line("s", &id, type_name, second * 1_000, &rest));
-    }
-
-    /// A region whose program may activate 100 MW; `nodes` hang on one line each.
-    fn of_nodes(nodes: &[&str]) -> Self {
-        let mut history = Self::default();
-        for node in nodes {
-            history.say(1, "grid.node", &format!(r#""node":"{node}","region":"R""#));
-        }
-        for (number, ends) in nodes.windows(2).enumerate() {
-            let ends = format!(r#""from":"{}","to":"{}""#, ends[0], ends[1]);
-            history.say(1, "grid.line", &format!(r#""line":"{number}",{ends},"capacity_mw":100"#));
-        }
-        history.say(1, "dr.program", r#""program":"p","region":"R","capacity_mw":100"#);
-        history
-    }
-
-    fn read(&mut self, second: i64, node: &str, generation_mw: u32, load_mw: u32) {
-        let power = format!(r#""generation_mw":{generation_mw},"load_mw":{load_mw}"#);
-        self.say(second, "grid.telemetry", &format!(r#""node":"{node}",{power}"#));
-    }
-
-    fn offer(&mut self, bid: &str, price: u32, max_mw: u32, node: &str) {
-        let whose = format!(r#""bid":"{bid}","participant":"v","program":"p"{node}"#);
-        let power = format!(r#""price":{price},"min_mw":0,"max_mw":{max_mw}"#);
-        let window = r#""start":"1970-01-01T00:00:00Z","end":"1970-01-01T04:00:00Z""#;
-        self.say(1, "dr.bid", &format!("{whose},{power},{window}"));
-    }
-
-    fn answer(&mut self, second: i64, order: &str, status: &str) {
-        self.say(second, "dispatch.response", &format!(r#""order":"{order}","status":"{status}""#));
-    }
-
     /// All that is decided from it, by the second in which its tick ends. `verify` finds nothing
     /// wrong with it, and the twins show the same state after each of its ticks.
     fn decided(&self, rules: &Rules) -> Vec<(i64, Event)> {
-        // What comes last closes all ticks before it.
-        let mut whole = self.clone();
-        whole.say(120, "grid.reserve", r#""region":"nowhere","reserve_mw":0"#);
-        let partitions = [Arc::new((whole.0.join("\n") + "\n").into_bytes())];
+        let partitions = self.closed_after(120);
         let play = Play::by(rules);
         let orders = play.partitions(&partitions).orders;
         assert_eq!(breaches(&partitions, &orders, rules), []);

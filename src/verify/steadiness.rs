@@ -195,13 +195,19 @@ fn check_new_orders(scene: &Scene<'_>, breaches: &mut Breaches) {
     }
 }
 
-/// Where a need is over for longer than the release hold, nothing stands that no minimum run holds.
+/// Where a need is over for longer than the release hold, nothing stands that no minimum run holds,
+/// and nothing is said to stay unmet.
 fn check_overdue(scene: &Scene<'_>, holds: &Holds, breaches: &mut Breaches) {
     let plans = scene.book.plans.values();
     let areas: BTreeSet<&Text> = plans.map(|plan| &plan.area).collect();
     for area in areas.into_iter().filter(|area| holds.is_over(scene, area)) {
         for standing in scene.orders_of(area).filter(|it| !may_be_held(scene, it)) {
             let detail = format!("order {} in {area} still stands", standing.order.id);
+            breaches.tell(scene.end, None, "what is not needed any longer is released", detail);
+        }
+        let mut plans = scene.book.plans.values().filter(|plan| plan.area == *area);
+        if scene.orders_of(area).next().is_none() && plans.any(|it| it.told_unmet > Watts::ZERO) {
+            let detail = format!("power is still said to be unmet in {area}");
             breaches.tell(scene.end, None, "what is not needed any longer is released", detail);
         }
     }

@@ -9,7 +9,8 @@ use super::routes::{Joins, Routes, joins, route};
 use super::scene::Scene;
 use super::stream::{Recorded, RecordedTick, Stream};
 use super::{
-    activations, cascade, ends, holds, plans, standing, statuses, steadiness, topology, transfers,
+    activations, cascade, ends, failures, holds, plans, standing, statuses, steadiness, topology,
+    transfers,
 };
 use gridweaver_dataflows::twins::book::{Book, Kind, Standing, heirs};
 use gridweaver_dataflows::twins::history::{Reads, Row};
@@ -38,6 +39,7 @@ pub(super) struct Checker<'a> {
     due: BTreeSet<Tick>,
     statuses: statuses::Statuses,
     pardons: ends::Pardons,
+    failures: failures::Failures,
     holds: holds::Holds,
     breaches: Breaches,
 }
@@ -56,6 +58,7 @@ impl<'a> Checker<'a> {
             due: BTreeSet::new(),
             statuses: statuses::Statuses::default(),
             pardons: ends::Pardons::default(),
+            failures: failures::Failures::default(),
             holds: holds::Holds::default(),
             breaches: Breaches::default(),
         }
@@ -178,6 +181,7 @@ impl<'a> Checker<'a> {
         self.pardons.note(&scene);
         self.holds.note(&scene);
         ends::check(&scene, breaches);
+        self.failures.check(&scene, breaches);
         activations::check(&scene, breaches);
         transfers::check(&scene, breaches);
         standing::check(&scene, breaches);
@@ -203,6 +207,7 @@ impl<'a> Checker<'a> {
         let heirs = heirs(&self.shape, &shape);
         self.book.follow(&heirs);
         self.pardons.follow(&heirs);
+        self.failures.follow(&heirs);
         Some(std::mem::replace(&mut self.shape, shape))
     }
 

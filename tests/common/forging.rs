@@ -2,9 +2,11 @@
 #![allow(dead_code, reason = "each test file uses a part of its helpers")]
 
 use crate::playing::lines;
-use gridweaver::model::decimal;
+use gridweaver::model::decision::TickClosed;
+use gridweaver::model::{Decision, Time, decimal};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Recorded orders, to be changed.
@@ -57,6 +59,34 @@ impl Orders {
             _ => record.to_string(),
         }
     }
+}
+
+/// Decisions by the end of their tick, written as the engine writes them, in their place.
+pub(crate) fn rewritten(ticks: &BTreeMap<Time, Vec<Decision>>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut sequence = 0;
+    for (tick, decisions) in ticks {
+        let mut decisions: Vec<&Decision> = decisions.iter().collect();
+        decisions.sort_by(|a, b| a.place().cmp(&b.place()));
+        let begin = out.len();
+        for decision in &decisions {
+            sequence += 1;
+            decision.write_line(&mut out, *tick, sequence);
+            out.push(b'\n');
+        }
+        let closed = TickClosed {
+            sink: "sink/1".into(),
+            tick: *tick,
+            term: 0,
+            records: decisions.len() as u64,
+            digest: digest(&out[begin..]).as_str().into(),
+            passed_over: vec![],
+            refused: vec![],
+        };
+        closed.write_line(&mut out, sequence);
+        out.push(b'\n');
+    }
+    out
 }
 
 fn digest(text: &[u8]) -> String {

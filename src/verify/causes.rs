@@ -94,21 +94,35 @@ fn committed<'a>(scene: &Scene<'a>) -> BTreeMap<&'a Text, Watts> {
     committed
 }
 
-/// What the transfers that stood carry.
+/// What the transfers that stood carry. Losses may have changed since: then a hop counts for what
+/// its lines were to carry, or for what would reach it now, whichever is more.
 fn loads(scene: &Scene<'_>) -> Loads {
     let mut loads = Loads::default();
     for (id, route) in scene.routes_before {
+        let Some(standing) = scene.before.get(id) else { continue };
+        let Kind::Transfer { sent, .. } = &standing.order.kind else { continue };
         loads.add_lines(route);
-        if let Some(Kind::Transfer { sent, .. }) = scene.before.get(id).map(|it| &it.order.kind)
-            && let Ok(path) = path_now(route, scene.shape)
-        {
-            loads.add_path(route, &path, *sent);
-        }
+        let now = sends(scene, &standing.path, *sent);
+        let most = route.iter().zip(now).map(|(hop, now)| hop.sent.max(now));
+        loads.add_path(&standing.path, &most.collect::<Vec<_>>());
     }
     loads
 }
 
-/// What its lines, their limits and its sender say of a transfer.
+/// What each hop of a path would send now, and last what would arrive.
+fn sends(scene: &Scene<'_>, path: &[Text], sent: Watts) -> Vec<Watts> {
+    let mut sends = vec![sent];
+    let mut power = sent;
+    for pair in path.windows(2) {
+        let interface = scene.interfaces.get(&(pair[0].clone(), pair[1].clone()));
+        power -= interface.map_or(Watts::ZERO, |it| loss_of(power, it.loss));
+        sends.push(power);
+    }
+    sends
+}
+
+/// What its lines, their limits and its sender say of a transfer. Its path goes by its areas' heirs
+/// or by its lines: where the two differ, either may be held against it.
 fn of_path(
     scene: &Scene<'_>,
     standing: &Standing,
@@ -116,32 +130,30 @@ fn of_path(
     loads: &Loads,
     found: &mut BTreeSet<EndReason>,
 ) {
+    let path = &standing.path;
     let Some(route) = scene.routes_before.get(&standing.order.id) else {
         found.insert(EndReason::Island);
         return;
     };
-    let path = match path_now(route, scene.shape) {
-        Ok(path) if path == standing.path => path,
-        _ => {
-            found.insert(EndReason::Island);
-            return;
-        }
-    };
+    if path_now(route, scene.shape).as_ref() != Ok(path) {
+        found.insert(EndReason::Island);
+    }
     let over_line = route.iter().flat_map(|hop| &hop.wires).any(|wire| {
         let capacity = scene.shape.lines.get(&wire.line).map(|line| line.capacity);
         loads.lines.get(&wire.line).copied() > capacity
     });
-    let mut arrives = sent;
-    let mut over_interface = false;
-    for pair in path.windows(2) {
+    let over_interface = path.windows(2).any(|pair| {
         let pair = (pair[0].clone(), pair[1].clone());
-        let Some(interface) = scene.interfaces.get(&pair) else { continue };
-        arrives -= loss_of(arrives, interface.loss);
-        over_interface |= loads.interfaces.get(&pair).copied() > Some(interface.capacity);
-    }
-    let spare = scene.readings(&path[0]).iter().map(|it| it.surplus).min();
-    let over_surplus = loads.senders.get(&path[0]).copied() > spare;
-    if over_line || over_interface || over_surplus || arrives != standing.order.amount {
+        let capacity = scene.interfaces.get(&pair).map(|interface| interface.capacity);
+        loads.interfaces.get(&pair).copied() > capacity
+    });
+    let over_surplus = path.first().is_some_and(|sender| {
+        let spare = scene.readings(sender).iter().map(|it| it.surplus).min();
+        loads.senders.get(sender).copied() > spare
+    });
+    let arrives = sends(scene, path, sent).last().copied();
+    let other_losses = arrives != Some(standing.order.amount);
+    if over_line || over_interface || over_surplus || other_losses {
         found.insert(EndReason::Constraint);
     }
 }

@@ -21,14 +21,14 @@ impl Loads {
         }
     }
 
-    /// Adds what a route puts on the interfaces of its path, and on its sender.
-    pub(super) fn add_path(&mut self, route: &[Hop], path: &[Text], sent: Watts) {
-        for (hop, pair) in route.iter().zip(path.windows(2)) {
+    /// Adds what the hops of a path send, to their interfaces and to the sender.
+    pub(super) fn add_path(&mut self, path: &[Text], sends: &[Watts]) {
+        for (pair, sent) in path.windows(2).zip(sends) {
             let pair = (pair[0].clone(), pair[1].clone());
-            *self.interfaces.entry(pair).or_default() += hop.sent;
+            *self.interfaces.entry(pair).or_default() += *sent;
         }
-        if let Some(sender) = path.first() {
-            *self.senders.entry(sender.clone()).or_default() += sent;
+        if let (Some(sender), Some(sent)) = (path.first(), sends.first()) {
+            *self.senders.entry(sender.clone()).or_default() += *sent;
         }
     }
 }

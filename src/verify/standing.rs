@@ -92,7 +92,7 @@ fn check_programs(scene: &Scene<'_>, breaches: &mut Breaches) {
 fn check_transfers(scene: &Scene<'_>, breaches: &mut Breaches) {
     let mut loads = Loads::default();
     for (id, standing) in &scene.book.standing {
-        let Kind::Transfer { path, sent, .. } = &standing.order.kind else { continue };
+        let Kind::Transfer { path, .. } = &standing.order.kind else { continue };
         let name = format!("order {id} over {}", path.join(" > "));
         let Some(route) = scene.routes.get(id) else {
             // That it has none was told when it was ordered, if not its lines broke since.
@@ -109,7 +109,8 @@ fn check_transfers(scene: &Scene<'_>, breaches: &mut Breaches) {
                     let detail = format!("{name} leads to {end}, not {}", standing.area);
                     breaches.tell(scene.end, None, "a transfer serves its area", detail);
                 }
-                loads.add_path(route, &path, *sent);
+                let sends: Vec<Watts> = route.iter().map(|hop| hop.sent).collect();
+                loads.add_path(&path, &sends);
             }
         }
         loads.add_lines(route);

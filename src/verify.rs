@@ -3,18 +3,24 @@
 //! [`verify`] reads an input history and the orders recorded from it side by side, tick by tick,
 //! and tells every rule of dispatch that the records break. It stands on the twins of the views
 //! alone (`gridweaver_dataflows::twins`) and shares no code with the planner: a plan is never made
-//! here, only judged. What it cannot know (why a standing plan was kept or looked at anew) it does
-//! not judge, so a planner that plans afresh in every tick passes as well as one that stands by its
-//! orders for as long as the contract lets it. Where the contract can be read in more than one way,
-//! each reading passes.
+//! here, only judged. Where the contract can be read in more than one way, each reading passes.
+//!
+//! What stands is judged over time too: a plan is made anew, an order ended or released only for a
+//! reason that the contract names, and not kept once it must not stand. Two things it cannot know.
+//! When a plan was last compared with a new one is nowhere written, so a cheaper plan may come as
+//! soon as the old one is `replan_every` old. And that a better plan could have been made, and was
+//! not, takes a planner to say: a planner that never looks whether it could shed less, or serve
+//! dearer needs more cheaply, passes.
 //!
 //! | module | what is checked |
 //! | --- | --- |
 //! | `stream` | envelope, numbers, order of records, counts and digests of ticks |
 //! | `topology` | islands and violations as recorded are those of the input |
-//! | `ends` | orders end for the reasons given, and where an answer ends them |
+//! | `ends`, `causes` | orders end for the reasons given, and where an answer, or none, ends them |
+//! | `failures` | what failed is not ordered again for a while |
 //! | `activations`, `transfers` | new orders are what the input allows, to the watt |
-//! | `standing` | every limit, at every tick's end, over all that stands |
+//! | `standing`, `loads` | every limit, at every tick's end, over all that stands |
+//! | `steadiness`, `holds`, `worth` | plans and orders stand, and go, for a reason; minimum runs |
 //! | `plans`, `held`, `clearing`, `cascade` | plans are there, add up, and are optimal |
 //! | `statuses` | what is written of bids is what holds |
 //!

@@ -316,6 +316,27 @@ fn another_planner_with_another_hold() {
     assert_eq!(story.played_by(hold(16_000)), only(OVERDUE));
 }
 
+#[test]
+fn another_planner_that_holds_where_no_need_is_under_the_band() {
+    let mut story = Story::over_at_21().offering("");
+    story.rules.dispatch.deadband = Watts(0);
+    let told = story.played_by(|rules| rules.dispatch.deadband = Watts(1_000_000));
+    assert_eq!(told, only(OVERDUE));
+}
+
+#[test]
+fn a_plan_that_hides_what_it_replaces() {
+    let story = Story::lacking(&[(1, 5), (13, 10)]).offering("");
+    let told = story.forged(|ticks| {
+        for decision in ticks.get_mut(&at(16)).unwrap() {
+            if let Event::PlanCreated(created) = &mut decision.event {
+                created.supersedes.clear();
+            }
+        }
+    });
+    assert_eq!(told, only("a plan supersedes what stood in its area"));
+}
+
 /// 10 MW at 60, and from 13 s on at half of that.
 fn cheaper_from_13() -> Story {
     let mut story = Story::lacking(&[(1, 10)]);

@@ -92,6 +92,11 @@ fn check_new_plans(scene: &Scene<'_>, reasons: &mut Reasons<'_>, breaches: &mut 
                 format!("plan {} of {} for {need}: {detail}", plan.created.plan, plan.area);
             breaches.tell(scene.end, plan.line, rule, detail);
         };
+        let stood = scene.plans_before.iter().filter(|(_, old)| old.area == *plan.area);
+        let stood: BTreeSet<&Text> = stood.map(|(id, _)| id).collect();
+        if stood != plan.created.supersedes.iter().collect() {
+            tell("a plan supersedes what stood in its area", "it names other plans");
+        }
         if !reasons.of_island(island) {
             let detail = match plans_of(scene, island).find(|(_, old)| old.area == *plan.area) {
                 Some((id, old)) => {
@@ -195,12 +200,13 @@ fn check_new_orders(scene: &Scene<'_>, breaches: &mut Breaches) {
     }
 }
 
-/// Where a need is over for longer than the release hold, nothing stands that no minimum run holds,
-/// and nothing is said to stay unmet.
+/// Where a need is over for longer than the release hold, or no hold is due, nothing stands that no
+/// minimum run holds, and nothing is said to stay unmet.
 fn check_overdue(scene: &Scene<'_>, holds: &Holds, breaches: &mut Breaches) {
     let plans = scene.book.plans.values();
     let areas: BTreeSet<&Text> = plans.map(|plan| &plan.area).collect();
-    for area in areas.into_iter().filter(|area| holds.is_over(scene, area)) {
+    let over = |area: &&Text| holds.is_over(scene, area) || is_gone(scene, area);
+    for area in areas.into_iter().filter(over) {
         for standing in scene.orders_of(area).filter(|it| !may_be_held(scene, it)) {
             let detail = format!("order {} in {area} still stands", standing.order.id);
             breaches.tell(scene.end, None, "what is not needed any longer is released", detail);
@@ -211,4 +217,17 @@ fn check_overdue(scene: &Scene<'_>, holds: &Holds, breaches: &mut Breaches) {
             breaches.tell(scene.end, None, "what is not needed any longer is released", detail);
         }
     }
+}
+
+/// Whether an area's need is over, however one reads it, and nothing is under the deadband that a
+/// release could wait for: the deadband is less than what is planned for at all.
+fn is_gone(scene: &Scene<'_>, area: &str) -> bool {
+    if scene.new_plan_of(area).is_some() {
+        return false;
+    }
+    let made_for = scene.made_for(area);
+    scene.readings(area).iter().all(|it| {
+        let moved = Watts((it.shortfall.0 - made_for.0).abs()) > scene.rules.dispatch.deadband;
+        it.shortfall < ONE_KILOWATT && moved && !scene.is_under(it.shortfall, made_for)
+    })
 }

@@ -293,6 +293,48 @@ fn a_curtailment_that_failed_is_ordered_again() {
     assert_eq!(told, only("what failed is not ordered again for a while"));
 }
 
+/// Lacks 10 MW until 21 s that nothing serves; from 12 s on nothing is ordered, as shedding failed.
+fn unserved() -> Story {
+    let mut story = Story::lacking(&[(1, 10), (21, 0)]);
+    let ticks = story.decided(&story.rules);
+    let order = ticks[&at(4)].iter().find_map(|it| match &it.event {
+        Event::CurtailmentRecorded(it) => Some(it.order.clone()),
+        _ => None,
+    });
+    story.history.answer(9, &order.unwrap(), "failed");
+    story
+}
+
+#[test]
+fn what_stays_unmet_taken_back_too_early() {
+    let told = unserved().forged(|ticks| {
+        let mut over = ticks[&at(24)].clone();
+        ticks.get_mut(&at(20)).unwrap().append(&mut over);
+        ticks.get_mut(&at(24)).unwrap().clear();
+    });
+    assert_eq!(told, BTreeSet::from([RELEASE, "an area in shortfall has a plan"]));
+}
+
+#[test]
+fn what_stays_unmet_never_taken_back() {
+    let told = unserved().forged(|ticks| ticks.get_mut(&at(24)).unwrap().clear());
+    assert_eq!(told, only(OVERDUE));
+}
+
+#[test]
+fn less_of_a_bid_within_its_minimum_run() {
+    let story = Story::lacking(&[(1, 5), (13, 10)]).offering(r#","min_run_s":60"#);
+    let told = story.forged(|ticks| {
+        let mut less = activation_of(ticks, 4, "x");
+        let Event::PlanCreated(plan) = plan_of(ticks, 16).event else { unreachable!() };
+        let Event::DemandResponseActivated(order) = &mut less.event else { unreachable!() };
+        order.supersedes = Some(std::mem::replace(&mut order.order, "less".into()));
+        (order.plan, order.amount) = (plan.plan, Watts(3_000_000));
+        ticks.get_mut(&at(16)).unwrap().push(less);
+    });
+    assert!(told.contains("a minimum run is kept"), "{told:?}");
+}
+
 #[test]
 fn another_planner_with_a_narrower_band() {
     let story = Story::lacking(&[(1, 10), (13, 12), (29, 9)]).offering("");

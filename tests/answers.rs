@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `relief_counts…` | in every tick up to the one that ends its order, whatever ends it |
 //! | `relief_that_is_over…` | the tick after is planned anew, though another order's load is excluded |
+//! | `an_order_that_nobody…` | fails when its time is up, with or without news of anything else |
 //! | `a_failure_before…` | one dated before its order takes nothing from the tick that orders |
 
 #![allow(clippy::unwrap_used, reason = "a helper that can't go on fails its test")]
@@ -104,6 +105,25 @@ fn relief_that_is_over_is_planned_without() {
     // Nothing but the end of that relief changes the tick that ends at 28 s.
     let decided = history.decided(&rules);
     assert_eq!(plans(&decided)[..3], [(4, 10, 0), (24, 10, 3), (28, 7, 0)]);
+}
+
+#[test]
+fn an_order_that_nobody_answers_fails_in_time_though_nothing_else_happens() {
+    let mut rules = Rules::default();
+    rules.dispatch.response_timeout = Some(Millis(7_000));
+    let mut history = History::of_nodes(&["a"]);
+    history.read(1, "a", 50, 60);
+    history.offer("x", 50, 4, "");
+    let ended: Vec<_> = history.decided(&rules).into_iter().filter_map(cancelled).collect();
+    // What is left of the need is curtailed, and nobody answers to that either.
+    assert_eq!(ended, [(12, EndReason::NoResponse), (12, EndReason::NoResponse)]);
+}
+
+fn cancelled((second, event): (i64, Event)) -> Option<(i64, EndReason)> {
+    match event {
+        Event::OrderCancelled(it) => Some((second, it.reason)),
+        _ => None,
+    }
 }
 
 #[test]

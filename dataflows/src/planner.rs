@@ -338,7 +338,7 @@ impl Planner {
     }
 
     /// The next tick in which time alone may change something.
-    fn wake(&self, timeout: Option<Time>) -> Option<Tick> {
+    fn wake(&self) -> Option<Tick> {
         let dispatch = &self.rules.dispatch;
         let plans = self.standing.plans.values().flat_map(|plan| {
             let hold = plan.under_since.map(|since| since + dispatch.release_hold);
@@ -354,7 +354,7 @@ impl Planner {
             .flatten()
             .chain(blocks.copied())
             .chain(self.offers.next_return())
-            .chain(timeout)
+            .chain(self.next_time_out())
             .chain(next_tick)
             .filter(|due| *due > self.tick_end)
             .min()
@@ -405,7 +405,7 @@ impl View for Planner {
             _ => None,
         });
         self.answer(answers.collect());
-        let timeout = self.time_out();
+        self.time_out();
         self.relieve();
         self.end_homeless();
         let touched = self.grid.take_touched_islands();
@@ -439,6 +439,6 @@ impl View for Planner {
         // A final answer that came before its order ends it in the tick after the order's.
         self.answer_early();
         out.extend(self.told.drain(..).map(|decision| Change::Decision(Box::new(decision))));
-        self.wake(timeout)
+        self.wake()
     }
 }

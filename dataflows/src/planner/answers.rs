@@ -167,27 +167,38 @@ impl Planner {
         }
     }
 
-    /// Treats orders that nobody acknowledged in time as failed; returns when the next is due. One
-    /// that an answer ends in this tick was answered.
-    pub(super) fn time_out(&mut self) -> Option<Time> {
-        let timeout = self.rules.dispatch.response_timeout?;
-        let waiting = self
-            .standing
-            .orders
-            .iter()
-            .filter(|(name, order)| !order.acknowledged && !self.ending.contains_key(*name));
-        let due: BTreeMap<Text, Time> =
-            waiting.map(|(name, order)| (name.clone(), order.since + timeout)).collect();
+    /// Treats orders that nobody acknowledged in time as failed. One that an answer ends in this
+    /// tick was answered.
+    pub(super) fn time_out(&mut self) {
         let tick_end = self.tick_end;
-        for (name, _) in due.iter().filter(|(_, due)| **due <= tick_end) {
-            self.fail(name, EndReason::NoResponse);
-            let plan = self.standing.orders.get(name).map(|order| &order.plan);
+        let late = self.unacknowledged().filter(|(_, due)| *due <= tick_end);
+        let late: Vec<Text> = late.map(|(name, _)| name.clone()).collect();
+        for name in late {
+            self.fail(&name, EndReason::NoResponse);
+            let plan = self.standing.orders.get(&name).map(|order| &order.plan);
             let area = plan.and_then(|plan| self.standing.plans.get(plan));
             if let Some(area) = area.map(|plan| plan.area.clone()) {
                 self.grid.touch_area(&area);
             }
         }
-        due.into_values().filter(|due| *due > self.tick_end).min()
+    }
+
+    /// When the next of the orders that stand now is due to fail for want of an answer.
+    pub(super) fn next_time_out(&self) -> Option<Time> {
+        let tick_end = self.tick_end;
+        self.unacknowledged().map(|(_, due)| due).filter(|due| *due > tick_end).min()
+    }
+
+    /// Orders that nobody acknowledged, each with when that is a failure.
+    fn unacknowledged(&self) -> impl Iterator<Item = (&Text, Time)> {
+        let timeout = self.rules.dispatch.response_timeout;
+        timeout.into_iter().flat_map(|timeout| {
+            let orders =
+                self.standing.orders.iter().filter(|(name, order)| {
+                    !order.acknowledged && !self.ending.contains_key(*name)
+                });
+            orders.map(move |(name, order)| (name, order.since + timeout))
+        })
     }
 
     /// Brings the relief of every area up to date; areas where it changed are touched.

@@ -241,6 +241,10 @@ impl Planner {
         // Where its program was removed it must end, and counts to the last.
         let region = self.offers.programs.get(program).map_or(region, |program| &program.region);
         let area = self.grid.area_of(node.as_ref(), region)?.clone();
+        if self.grid.identity(&area)?.region != *region {
+            // Its bid names a node elsewhere by now, and counts nowhere.
+            return None;
+        }
         let newest = match node {
             Some(node) => self.grid.nodes.get(node).and_then(|place| place.newest),
             None => self.grid.newest(&area),

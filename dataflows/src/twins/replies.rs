@@ -197,11 +197,12 @@ fn place<'a>(
         },
         Kind::DemandResponse { bid, program, .. } => {
             let node = collections.offers.bids.get(bid)?.held.value.node.as_ref();
-            if let Some(node) = node {
-                return Some((shape.area_of.get(node)?, Some(node)));
-            }
             let region = collections.offers.program(program).and_then(|it| it.region.as_ref());
-            Some((shape.main_area.get(region.unwrap_or(&standing.order.region))?, None))
+            let region = region.unwrap_or(&standing.order.region);
+            let Some(node) = node else { return Some((shape.main_area.get(region)?, None)) };
+            // A bid that names a node of another region counts nowhere.
+            let area = shape.area_of.get(node)?;
+            (shape.areas.get(area)?.region == *region).then_some((area, Some(node)))
         }
     }
 }

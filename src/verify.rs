@@ -28,7 +28,7 @@
 
 mod activations;
 mod breach;
-mod cascade;
+pub(crate) mod cascade;
 mod causes;
 mod clearing;
 mod ends;
@@ -42,7 +42,7 @@ pub(crate) mod scene;
 pub(crate) mod standing;
 mod statuses;
 mod steadiness;
-mod stream;
+pub(crate) mod stream;
 mod topology;
 mod transfers;
 mod walk;

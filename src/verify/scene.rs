@@ -33,19 +33,19 @@ pub(crate) struct Scene<'a> {
     /// contract leaves open what counts as relief, the likeliest first.
     pub(crate) totals: BTreeMap<Text, Vec<Totals>>,
     /// What stood before the tick's decisions, its areas as they are named now.
-    pub(super) before: &'a BTreeMap<Text, Standing>,
+    pub(crate) before: &'a BTreeMap<Text, Standing>,
     /// The plans that stood before them, likewise.
-    pub(super) plans_before: &'a BTreeMap<Text, Plan>,
+    pub(crate) plans_before: &'a BTreeMap<Text, Plan>,
     /// What stands after them.
     pub(crate) book: &'a Book,
     /// Bids that were out after a failure as the tick was decided: what was answered to its orders
     /// before they were written counts from the next tick on.
-    pub(super) out: &'a BTreeMap<Text, Time>,
+    pub(crate) out: &'a BTreeMap<Text, Time>,
     /// Where the transfers ran that stood before the tick's decisions.
-    pub(super) routes_before: &'a Routes,
-    pub(super) routes: &'a Routes,
-    pub(super) records: &'a [Recorded],
-    pub(super) rated: OnceCell<BTreeMap<Text, Rated>>,
+    pub(crate) routes_before: &'a Routes,
+    pub(crate) routes: &'a Routes,
+    pub(crate) records: &'a [Recorded],
+    pub(crate) rated: OnceCell<BTreeMap<Text, Rated>>,
     pub(super) causes: OnceCell<Causes>,
 }
 
@@ -139,7 +139,7 @@ impl<'a> Scene<'a> {
     }
 
     /// What an order's transfer costs at this tick's prices, in thousandths × watts.
-    pub(super) fn transfer_cost(&self, standing: &Standing) -> Option<i128> {
+    pub(crate) fn transfer_cost(&self, standing: &Standing) -> Option<i128> {
         self.route_cost(self.routes.get(&standing.order.id)?)
     }
 

@@ -189,6 +189,7 @@ impl<'a> Checker<'a> {
         cascade::check(&scene, &self.pardons, breaches);
         steadiness::check(&scene, &self.holds, breaches);
         self.statuses.check(&scene, breaches);
+        look(&scene);
         let due = self.holds.due(&scene).into_iter();
         let due = due.map(|time| scene.rules.first_ending_at_or_after(time));
         self.due.extend(due.filter(|due| *due > tick));

@@ -131,11 +131,8 @@ impl Planner {
     fn is_drafted(&self, order: &Order, name: &Text, draft: &AreaDraft) -> bool {
         match &order.instruction {
             Instruction::DemandResponse { bid, .. } => {
-                // Of one that was confirmed at less, that is all that is drafted; it is asked for
-                // as much as before.
-                let same = |(other, amount): &(Text, Watts)| {
-                    other == bid && (*amount == order.amount || *amount == order.counted())
-                };
+                let same =
+                    |(other, amount): &(Text, Watts)| other == bid && *amount == order.amount;
                 draft.held.contains(name) || draft.taken.iter().any(same)
             }
             Instruction::Transfer { path, sent, .. } => draft

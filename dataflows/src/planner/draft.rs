@@ -174,17 +174,13 @@ impl Planner {
 
     fn clear(&self, draft: &mut AreaDraft, left: &mut ProgramsLeft) {
         let Candidates { programs, bids } = self.candidates(draft);
-        let mut program_capacity_w: Vec<i64> =
+        let program_capacity_w: Vec<i64> =
             programs.iter().map(|program| left.of_program(program).0).collect();
         draft.program_left = programs
             .iter()
             .zip(&program_capacity_w)
             .map(|(program, left_w)| ((*program).clone(), Watts(*left_w)))
             .collect();
-        for bid in &bids {
-            let left_w = &mut program_capacity_w[bid.program];
-            *left_w = (*left_w - bid.undelivered.0).max(0);
-        }
         let problem = clearing::Problem {
             need_w: (draft.shortfall() - draft.held_amount).0,
             offers: bids.iter().map(Candidate::offer).collect(),
@@ -197,7 +193,7 @@ impl Planner {
             let amount = Watts(taken_w);
             draft.considered.push((bid.number, amount));
             if amount > Watts::ZERO {
-                left.take(programs[bid.program], amount + bid.undelivered);
+                left.take(programs[bid.program], amount);
                 draft.taken.push((bid.key.2.clone(), amount));
                 draft.taken_amount += amount;
             }
@@ -229,8 +225,7 @@ impl Planner {
         candidates
     }
 
-    /// A bid that has said that it delivers less than it was ordered: no more is to be had of it,
-    /// and what it does not deliver stays committed.
+    /// A bid that has said that it delivers less than it was ordered: no more is to be had of it.
     fn heed_confirmed(&self, area: &Text, bids: &mut [Candidate<'_>]) {
         let mut orders: BTreeMap<&Text, (&Text, &Order)> = BTreeMap::new();
         for (name, order) in self.standing.orders_of(area) {
@@ -251,7 +246,6 @@ impl Planner {
             let accepted = self.offers.numbered(bid.number).accepted.is_some();
             if accepted && confirmed >= bid.min && confirmed > Watts::ZERO {
                 bid.max = bid.max.min(confirmed);
-                bid.undelivered = order.amount - confirmed;
             }
         }
     }
@@ -317,27 +311,18 @@ struct Candidate<'a> {
     program: usize,
     min: Watts,
     max: Watts,
-    /// What its order instructs beyond what was confirmed of it.
-    undelivered: Watts,
 }
 
 impl<'a> Candidate<'a> {
     fn of(rung: &'a Rung) -> Self {
         let key = (rung.score, rung.submitted, &rung.bid);
-        Self {
-            key,
-            number: rung.number,
-            program: 0,
-            min: rung.min,
-            max: rung.max,
-            undelivered: Watts::ZERO,
-        }
+        Self { key, number: rung.number, program: 0, min: rung.min, max: rung.max }
     }
 
     /// One that is not eligible, only as it stands.
     fn running(number: u32, entry: &'a Entry, amount: Watts) -> Self {
         let key = (entry.offer.score, entry.offer.submitted, &entry.bid);
-        Self { key, number, program: 0, min: amount, max: amount, undelivered: Watts::ZERO }
+        Self { key, number, program: 0, min: amount, max: amount }
     }
 
     fn offer(&self) -> clearing::Offer {

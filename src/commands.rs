@@ -4,6 +4,7 @@ mod check;
 mod compare;
 mod completions;
 mod generate;
+mod history;
 mod import;
 mod man;
 mod play;

@@ -96,8 +96,10 @@ pub struct Watch {
 /// What came of a run.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// What the partitions brought, added up.
+    /// What the partitions brought, added up; earlier runs that this one goes on from included.
     pub reading: Reading,
+    /// Records read in this run alone.
+    pub read_now: u64,
     /// What was written.
     pub written: Written,
     /// The last tick that was closed and held records, if any was.
@@ -155,7 +157,8 @@ pub(crate) struct Shared {
     pub(crate) finite: bool,
     /// Partitions still being read.
     pub(crate) reading: AtomicU64,
-    pub(crate) restored: Option<Arc<Checkpoint>>,
+    /// The first tick that a checkpoint does not hold.
+    pub(crate) first_open: Tick,
     checkpointing: Option<Checkpointing>,
     /// Dead letters of earlier ticks were written before.
     pub(crate) letters_from: Tick,
@@ -166,11 +169,6 @@ impl Shared {
     pub(crate) fn limit(&self) -> Tick {
         let horizon = if self.finite { self.horizon.load(Ordering::SeqCst) } else { Tick::MAX };
         horizon.min(self.open_from.unwrap_or(Tick::MAX))
-    }
-
-    /// The first tick that a checkpoint does not hold.
-    pub(crate) fn first_open(&self) -> Tick {
-        self.restored.as_ref().map_or(0, |checkpoint| checkpoint.views.tick + 1)
     }
 
     /// Whether no more can be closed once the frontier is at [`Shared::target`].
@@ -195,8 +193,11 @@ pub fn run(job: Job) -> Result<Outcome, EngineError> {
     let (to_keeper, for_keeper) = crossbeam_channel::unbounded();
     let shared = Arc::new(shared(&job, &marks, to_keeper.clone()));
     let (to_writer, for_writer) = crossbeam_channel::unbounded();
-    let (deliveries, inlets) = drive::inlets(job.workers, job.sources.len());
-    let writer = Writer::new(job.outputs, job.dead_letters, Arc::clone(&shared));
+    let restored = job.restored.as_deref();
+    let writer = Writer::new(job.outputs, job.dead_letters, restored, Arc::clone(&shared));
+    let (deliveries, inlets) = drive::inlets(job.workers, job.sources.len(), job.restored.as_ref());
+    // From here on the workers alone hold it, until their views have taken their shares.
+    drop(job.restored);
     let writing = spawn("writer", move || writer.run(&for_writer))?;
     let keeping = job.checkpoints.map(|checkpoints| {
         let shared = Arc::clone(&shared);
@@ -232,10 +233,8 @@ pub fn run(job: Job) -> Result<Outcome, EngineError> {
 /// ticks that it holds.
 fn beginnings(names: &[String], restored: Option<&Checkpoint>, rules: &Rules) -> Vec<Mark> {
     let Some(restored) = restored else { return vec![Mark::default(); names.len()] };
-    let unknown = Mark {
-        partition: Partition::from(rules.start_of(restored.views.tick + 1)),
-        ..Mark::default()
-    };
+    let partition = Partition::default().closed_before(rules.end_of(restored.views.tick));
+    let unknown = Mark { partition, ..Mark::default() };
     let mark = |name| restored.partitions.get(name).unwrap_or(&unknown).clone();
     names.iter().map(mark).collect()
 }
@@ -258,7 +257,7 @@ fn shared(job: &Job, marks: &[Mark], to_keeper: Sender<Kept>) -> Shared {
         stop: Arc::clone(&job.stop),
         progress: Arc::clone(&job.progress),
         open_from: job.open_from,
-        restored: job.restored.clone(),
+        first_open,
         checkpointing,
         letters_from: last_written.map_or(0, |end| rules.tick_of(end)),
         rules,
@@ -296,6 +295,7 @@ fn finish(
     if let Some(error) = failed {
         return Err(error.into());
     }
+    outcome.read_now = shared.progress.records.load(Ordering::SeqCst);
     outcome.stopped = shared.stop.load(Ordering::SeqCst);
     outcome.last_tick = shared.target().checked_sub(1);
     Ok(outcome)

@@ -11,9 +11,12 @@ use std::time::Duration;
 pub fn summary(outcome: &Outcome, elapsed: Duration, reached: Option<Time>) -> String {
     let (reading, written) = (&outcome.reading, &outcome.written.tally);
     let mut out = String::new();
-    let rate = reading.read as f64 / elapsed.as_secs_f64().max(1e-9);
+    let rate = outcome.read_now as f64 / elapsed.as_secs_f64().max(1e-9);
     let seconds = elapsed.as_secs_f64();
-    let _ = writeln!(out, "{} records in {seconds:.2} s ({rate:.0} records/s)", reading.read);
+    let _ = writeln!(out, "{} records in {seconds:.2} s ({rate:.0} records/s)", outcome.read_now);
+    if reading.read > outcome.read_now {
+        let _ = writeln!(out, "  since the beginning  {}", reading.read);
+    }
     if let Some(reached) = reached {
         let _ = writeln!(out, "  event time reached   {reached}, {} ticks closed", written.ticks);
     }
@@ -70,7 +73,8 @@ fn open(outcome: &Outcome) -> u64 {
     reading.read.saturating_sub(settled)
 }
 
-fn mw(power: Watts) -> String {
+/// Power for people, without a unit.
+pub(crate) fn mw(power: Watts) -> String {
     decimal::text(power.0.into(), 6)
 }
 

@@ -6,6 +6,7 @@
 //! | `killed_at_random…` | `SIGKILL` after a random time, again and again, until it comes to its end |
 //! | `dead_at_each_step…` | at every named step around commits and checkpoints |
 //! | `stopped…` | `SIGTERM`: it ends well, and goes on from there |
+//! | `what_is_added…` | not at all: an input grew after its end |
 //! | `an_output…` | not at all: an output was cut or removed meanwhile |
 //! | `a_setting…`, `a_partition…` | not at all: what may and what may not change in between |
 //! | `a_full_disk…` | the checkpoints' folder takes nothing more |
@@ -18,9 +19,12 @@
 mod program;
 #[path = "common/random.rs"]
 mod random;
+#[path = "common/record.rs"]
+mod record;
 
 use program::{Folder, Ran, wait_until};
 use random::Random;
+use record::line;
 use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::time::Duration;
@@ -190,6 +194,27 @@ fn an_output_that_was_cut_or_removed_is_made_whole() {
     fs::remove_file(folder.path().join("transfers.jsonl")).unwrap();
     folder.run(&RUN).well();
     assert_same("one of two removed", &expected, &folder);
+}
+
+#[test]
+fn what_is_added_to_an_input_afterwards_is_late_and_not_lost() {
+    let folder = Folder::new();
+    let config = "[[source]]\nkind = \"file\"\npaths = [\"in.jsonl\"]\n\n[[sink]]\nkind = \"file\"\npath = \"orders.jsonl\"\n";
+    folder.write("gridweaver.toml", config);
+    let node = line("s", "1", "grid.node", 1_000, r#""data":{"node":"n","region":"R"}"#);
+    let data = r#""data":{"node":"n","generation_mw":5,"load_mw":5}"#;
+    let read = |id, second: i64| line("s", id, "grid.telemetry", second * 1_000, data);
+    let before = [node, read("2", 2)].join("\n") + "\n";
+    folder.write("in.jsonl", &before);
+    folder.run(&RUN).well();
+    // The tick of the third second was closed with the history's end; its record counts in the next.
+    let lacking = r#""data":{"region":"R","shortfall_mw":7}"#;
+    let added = [line("s", "3", "grid.shortfall", 3_000, lacking), read("4", 9)].join("\n") + "\n";
+    folder.write("in.jsonl", before + &added);
+    let told = String::from_utf8(folder.run(&RUN).well()).unwrap();
+    assert!(told.contains("2 records in") && told.contains("since the beginning  4"), "{told}");
+    let orders = String::from_utf8(folder.read("orders.jsonl")).unwrap();
+    assert!(orders.contains(r#""shortfall_mw":7"#), "{orders}");
 }
 
 #[test]

@@ -37,10 +37,12 @@ pub enum Admission {
 }
 
 impl Partition {
-    /// One that was read up to a time before.
+    /// As it is where all ticks before a time are closed, whoever closed them: what it still brings
+    /// to them is late.
     #[must_use]
-    pub fn from(watermark: Time) -> Self {
-        Self { watermark: Some(watermark) }
+    pub fn closed_before(mut self, time: Time) -> Self {
+        self.raise(time);
+        self
     }
 
     /// Admits a well-formed record and then moves the watermark by it.

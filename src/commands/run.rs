@@ -99,9 +99,9 @@ fn go_on(settings: &Settings) -> Result<(Outcome, Duration), Failure> {
             sinks.push((opened.sink, path, types, reach));
         }
         let keeps = |sink: &FileSink| sink.guarantee() != Guarantee::BestEffort;
-        let ends: Vec<Option<Reach>> =
+        let reaches: Vec<Option<Reach>> =
             sinks.iter().map(|(sink, .., reach)| keeps(sink).then_some(*reach)).collect();
-        let restart = Restart::open(settings, &ends)?;
+        let restart = Restart::open(settings, &reaches)?;
         let mut job = job(settings, sources(settings, |name| restart.position(name))?);
         for (sink, path, types, reach) in sinks {
             let recorded = restart.recorded(&path, reach)?;

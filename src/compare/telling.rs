@@ -1,7 +1,7 @@
 //! A comparison as JSON and as text.
 
-use super::told::mw;
 use super::{Comparison, Difference, Totals};
+use crate::summary::mw;
 use gridweaver_model::decimal;
 use gridweaver_model::json::JsonWriter;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,12 +1,8 @@
 //! A decision in plain words, in two parts: what it is about, and what it says of that.
 
+use crate::summary::mw;
 use gridweaver_model::decision::Event;
-use gridweaver_model::{Price, Watts, decimal};
-
-/// Power for people, without a unit.
-pub(super) fn mw(power: Watts) -> String {
-    decimal::text(power.0.into(), 6)
-}
+use gridweaver_model::{Price, decimal};
 
 fn price(price: Price) -> String {
     decimal::text(price.0.into(), 3)

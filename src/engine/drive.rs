@@ -7,7 +7,7 @@
 
 use super::EngineError;
 use super::Shared;
-use super::checkpoint::Checkpointing;
+use super::checkpoint::{Checkpoint, Checkpointing};
 use super::observe::{Seen, Wanted, see};
 use super::writer::ToWriter;
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
@@ -71,17 +71,24 @@ pub(super) struct Inlet {
     receiver: Receiver<Delivered>,
     partitions: Vec<usize>,
     activators: Activators,
+    /// What its views begin with; let go as soon as they have taken their shares.
+    restored: Option<Arc<Checkpoint>>,
 }
 
 /// The channels between `partitions` intakes and `workers` workers.
-pub(super) fn inlets(workers: usize, partitions: usize) -> (Vec<Delivery>, Vec<Inlet>) {
+pub(super) fn inlets(
+    workers: usize,
+    partitions: usize,
+    restored: Option<&Arc<Checkpoint>>,
+) -> (Vec<Delivery>, Vec<Inlet>) {
     let activators = Activators::default();
     let channels = (0..workers).map(|worker| {
         let (sender, receiver) = crossbeam_channel::unbounded();
         let partitions = (worker..partitions).step_by(workers).collect();
         let activators = &activators;
         let delivery = Delivery { sender, activators: Arc::clone(activators) };
-        (delivery, Inlet { receiver, partitions, activators: Arc::clone(activators) })
+        let (activators, restored) = (Arc::clone(activators), restored.cloned());
+        (delivery, Inlet { receiver, partitions, activators, restored })
     });
     channels.unzip()
 }
@@ -121,13 +128,13 @@ pub(super) fn drive(
 /// One worker, from building the dataflow to its end.
 fn work(
     worker: &mut Worker,
-    inlet: Inlet,
+    mut inlet: Inlet,
     wanted: Wanted,
     to_writer: Sender<ToWriter>,
     shared: &Arc<Shared>,
 ) -> Seen {
     let probe = Handle::new();
-    let restored = shared.restored.as_ref().map(|checkpoint| &checkpoint.views);
+    let restored = inlet.restored.take();
     let first = worker.index() == 0;
     let mut saving = shared.checkpointing.as_ref().map(|checkpointing| Saving {
         checkpointing,
@@ -137,13 +144,15 @@ fn work(
     });
     let views = worker.dataflow::<Tick, _, _>(|scope| {
         let rows = rows(scope, inlet, Arc::clone(shared));
+        let restored = restored.as_ref().map(|checkpoint| &checkpoint.views);
         let (closed, views) = pipeline(rows, &shared.rules, wanted.observed, restored);
         if wanted.course {
             views.planner.borrow_mut().keep_course();
         }
-        hand_over(closed, to_writer, shared.first_open()).probe_with(&probe);
+        hand_over(closed, to_writer, shared.first_open).probe_with(&probe);
         views
     });
+    drop(restored);
     while !shared.is_read_out() || probe.less_than(&shared.target()) {
         worker.step_or_park(Some(PARK));
         if let Some(saving) = &mut saving {
@@ -218,7 +227,7 @@ fn rows<'scope>(
         let mut held: Vec<(usize, Tick, Option<Capability<Tick>>)> = inlet
             .partitions
             .iter()
-            .map(|partition| (*partition, shared.first_open(), Some(capability.clone())))
+            .map(|partition| (*partition, shared.first_open, Some(capability.clone())))
             .collect();
         // The first worker's own: it holds the tick behind a checkpoint open until all have saved.
         let is_spare = shared.checkpointing.is_some() && scope.index() == 0;

@@ -135,7 +135,7 @@ impl Intake {
                 pace.wait(sorted.newest(), &shared.stop);
             }
             self.mark_on(std::mem::take(&mut sorted.jumps), &state);
-            let watermark = shared.first_open().max(state.partition.tick(&shared.rules));
+            let watermark = shared.first_open.max(state.partition.tick(&shared.rules));
             self.hand_over(sorted, watermark);
             let bytes = self.source.bytes_read();
             shared.progress.records.fetch_add(batch.len() as u64, Ordering::Relaxed);
@@ -196,7 +196,7 @@ impl Intake {
                 self.shared.horizon.fetch_max(tick + 1, Ordering::SeqCst);
                 if self.shared.open_from.is_some_and(|open| tick >= open) {
                     state.reading.open += 1;
-                } else if tick >= self.shared.first_open() {
+                } else if tick >= self.shared.first_open {
                     let origin = very_late.then(|| self.origin(place));
                     sorted.put(tick, Row { record, origin }, place.line.len() as u64);
                 }

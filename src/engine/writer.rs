@@ -4,7 +4,7 @@
 //! 1, each tick ended by its `dispatch.tick_closed`. What is queued is appended and made durable
 //! together; only then do its records stop being in flight.
 
-use super::checkpoint::StreamMark;
+use super::checkpoint::{Checkpoint, StreamMark};
 use super::{EngineError, Shared, fault};
 use crate::unmet::Unmet;
 use crossbeam_channel::Receiver;
@@ -144,9 +144,9 @@ impl Writer {
     pub(super) fn new(
         outputs: Vec<Output>,
         dead_letters: Option<Box<dyn Sink>>,
+        restored: Option<&Checkpoint>,
         shared: Arc<Shared>,
     ) -> Self {
-        let restored = shared.restored.as_deref();
         let marks = restored.map(|checkpoint| checkpoint.streams.as_slice()).unwrap_or_default();
         let marks = marks.iter().copied().chain(std::iter::repeat(StreamMark::default()));
         let streams = outputs.into_iter().zip(marks);
@@ -256,8 +256,10 @@ impl Writer {
         for stream in &mut self.streams {
             let (text, digest) = stream.text(&tick.decisions, end);
             let Output { sink, from, recorded, .. } = &mut stream.output;
-            if recorded.last >= Some(end) {
-                if recorded.digests.remove(&end).is_some_and(|before| before != digest) {
+            let before = recorded.digests.pop_first();
+            if before.is_some() || recorded.last >= Some(end) {
+                // It is the next one that is held, and the same.
+                if before != Some((end, digest)) {
                     return Err(EngineError::Diverged { sink: sink.name().to_owned(), tick: end });
                 }
             } else if from.is_none_or(|from| end > from) {

@@ -7,7 +7,7 @@
 use super::super::{Failure, usage};
 use anyhow::anyhow;
 use gridweaver::connectors::file::visit_ticks_from_the_end;
-use gridweaver::engine::{Checkpoint, Checkpoints, Output, Recorded, Store};
+use gridweaver::engine::{Checkpoint, Checkpoints, Output, Recorded, Store, StreamMark};
 use gridweaver::model::decision::reading::{Body, Written, read};
 use gridweaver::model::{Rules, Time};
 use gridweaver::settings::Settings;
@@ -26,15 +26,15 @@ pub(super) struct Restart {
 }
 
 impl Restart {
-    /// Opens the folder of checkpoints and finds what to go on from. `ends`: up to which tick's end
-    /// each output reaches, where it promises to keep what it was given.
-    pub(super) fn open(settings: &Settings, ends: &[Option<Reach>]) -> Result<Self, Failure> {
+    /// Opens the folder of checkpoints and finds what to go on from. `reaches`: up to
+    /// where each output does, if it promises to keep what it was given.
+    pub(super) fn open(settings: &Settings, reaches: &[Option<Reach>]) -> Result<Self, Failure> {
         let engine = &settings.engine;
         let folder = settings.path(&engine.state_dir);
         let store = Store::open(&folder, engine.checkpoints_kept)?;
         let found = store.newest(|checkpoint| {
-            let mut streams = ends.iter().zip(&checkpoint.streams);
-            streams.all(|(end, mark)| end.is_none_or(|end| end >= mark.tick_end))
+            let mut streams = reaches.iter().zip(&checkpoint.streams);
+            streams.all(|(reach, mark)| reach.is_none_or(|reach| fits(reach, mark)))
         })?;
         for (path, what) in &found.damaged {
             // Where nobody can be warned there is nobody to warn.
@@ -57,14 +57,12 @@ impl Restart {
 
     /// What a file holds from before, up to its last tick's end.
     pub(super) fn recorded(&self, path: &Path, last: Reach) -> Result<Recorded, Failure> {
-        let mut recorded = Recorded { last, digests: BTreeMap::new() };
-        if last.is_none() {
-            return Ok(recorded);
-        }
+        let Some((last, _)) = last else { return Ok(Recorded::default()) };
+        let mut recorded = Recorded { last: Some(last), digests: BTreeMap::new() };
         let kept = self.checkpoint.as_ref().map(|kept| kept.tick_end());
         let mut broken = Ok(());
         visit_ticks_from_the_end(path, |line| match ended(line, path) {
-            Ok((end, digest)) => {
+            Ok((end, _, digest)) => {
                 let is_behind = Some(end) > kept;
                 if is_behind {
                     recorded.digests.insert(end, digest);
@@ -133,18 +131,29 @@ impl Restart {
     }
 }
 
-/// The end of the last tick that an output holds.
-pub(super) type Reach = Option<Time>;
+/// The end of the last tick that an output holds, and its last record's number.
+pub(super) type Reach = Option<(Time, u64)>;
+
+/// Whether an output reaches what a checkpoint knows of it, and may be the same.
+fn fits(reach: Reach, mark: &StreamMark) -> bool {
+    let end = reach.map(|(end, _)| end);
+    let is_there = reach.is_none_or(|(_, sequence)| sequence == mark.sequence);
+    end > mark.tick_end || (end == mark.tick_end && is_there)
+}
 
 /// Up to where an output reaches, by its last `dispatch.tick_closed`.
 pub(super) fn reach(last: Option<&[u8]>, path: &Path) -> Result<Reach, Failure> {
-    last.map(|line| Ok(ended(line, path)?.0)).transpose()
+    let Some(line) = last else { return Ok(None) };
+    let (end, sequence, _) = ended(line, path)?;
+    Ok(Some((end, sequence)))
 }
 
-/// The tick that a `dispatch.tick_closed` ends, and its digest.
-fn ended(line: &[u8], path: &Path) -> Result<(Time, String), Failure> {
+/// The tick's end of a `dispatch.tick_closed`, its number, and the digest of its records.
+fn ended(line: &[u8], path: &Path) -> Result<(Time, u64, String), Failure> {
     match read(line) {
-        Ok(Written { body: Body::TickClosed(closed), .. }) => Ok((closed.tick, closed.digest)),
+        Ok(Written { body: Body::TickClosed(closed), sequence, .. }) => {
+            Ok((closed.tick, sequence, closed.digest))
+        }
         _ => Err(Failure::Run(anyhow!(
             "a dispatch.tick_closed of `{}` can't be read: move the file away",
             path.display()

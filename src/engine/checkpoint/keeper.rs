@@ -75,10 +75,10 @@ fn keep_all(
         else {
             continue;
         };
-        let partitions = names
-            .iter()
-            .enumerate()
-            .map(|(partition, name)| (name.clone(), checkpointing.marks_of(partition).after(tick)));
+        let end = shared.rules.end_of(tick);
+        let partitions = names.iter().enumerate().map(|(partition, name)| {
+            (name.clone(), checkpointing.marks_of(partition).after(tick, end))
+        });
         keep(&Checkpoint {
             rules: shared.rules.clone(),
             views: Restored { tick, pieces },

@@ -5,7 +5,7 @@
 
 use crate::engine::intake::Reading;
 use gridweaver_dataflows::admission::Partition;
-use gridweaver_model::Tick;
+use gridweaver_model::{Tick, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -40,13 +40,20 @@ impl Marks {
         self.latest = latest;
     }
 
-    /// Where to read from where all up to and including `kept` is kept; earlier marks are
-    /// forgotten.
-    pub(super) fn after(&mut self, kept: Tick) -> Mark {
+    /// Where to read from where all up to and including `kept`, which ends at `end`, is kept;
+    /// earlier marks are forgotten. What was not read yet comes after that tick, also where the
+    /// partition had ended and its own watermark is not so far.
+    pub(super) fn after(&mut self, kept: Tick, end: Time) -> Mark {
         while self.jumps.front().is_some_and(|(tick, _)| *tick <= kept) {
             self.jumps.pop_front();
         }
-        self.jumps.front().map_or(&self.latest, |(_, mark)| mark).clone()
+        match self.jumps.front() {
+            Some((_, mark)) => mark.clone(),
+            None => {
+                let partition = self.latest.partition.closed_before(end);
+                Mark { partition, ..self.latest.clone() }
+            }
+        }
     }
 }
 
@@ -62,11 +69,9 @@ mod tests {
     fn the_first_record_of_a_later_tick_is_where_to_go_on() {
         let mut marks = Marks::default();
         marks.extend(vec![(3, mark(10)), (7, mark(50))], mark(90));
-        assert_eq!(marks.after(2).position, 10);
-        assert_eq!(marks.after(3).position, 50);
-        assert_eq!(marks.after(6).position, 50);
-        assert_eq!(marks.after(7).position, 90);
+        let mut after = |tick| marks.after(tick, Time(0)).position;
+        assert_eq!([after(2), after(3), after(6), after(7)], [10, 50, 50, 90]);
         marks.extend(vec![(9, mark(100))], mark(120));
-        assert_eq!(marks.after(8).position, 100);
+        assert_eq!(marks.after(8, Time(0)).position, 100);
     }
 }

@@ -38,6 +38,18 @@ pub trait Source: Send {
     /// from here.
     fn position(&self) -> u64;
 
+    /// Where the record behind the last one that is known to be there will lie: what lies between
+    /// [`Source::position`] and it is the lag. `None` where the stream does not tell.
+    fn head(&self) -> Option<u64> {
+        None
+    }
+
+    /// What tells this stream from another one of the same name: positions mean nothing in a
+    /// stream that was deleted and made anew. `None` where the source itself sees to it.
+    fn identity(&self) -> Option<&str> {
+        None
+    }
+
     /// How much there is to read, where that is known: for a progress bar, on the scale of
     /// [`Source::bytes_read`] (of a compressed file its size on disk).
     fn bytes_total(&self) -> Option<u64>;
@@ -49,9 +61,10 @@ pub trait Source: Send {
 /// How a call of [`Source::read`] went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// The batch holds records.
+    /// The batch holds records; where it is empty, more are on their way or nothing is known.
     Read,
-    /// The batch is empty: nothing for now. The source was read to its head.
+    /// The batch is empty: nothing for now. The source was read to its head, so its silence is
+    /// the stream's and not ours.
     Waiting,
     /// The batch is empty, and so will every later one be.
     Finished,

@@ -212,6 +212,10 @@ pub enum SourceError {
     #[cfg(feature = "file")]
     #[error(transparent)]
     File(#[from] crate::file::FileError),
+    /// A NATS stream.
+    #[cfg(feature = "nats")]
+    #[error(transparent)]
+    Nats(#[from] crate::nats::NatsError),
 }
 
 /// Why a sink can't go on.
@@ -228,4 +232,8 @@ pub enum SinkError {
     #[cfg(feature = "file")]
     #[error(transparent)]
     File(#[from] crate::file::FileError),
+    /// A NATS stream.
+    #[cfg(feature = "nats")]
+    #[error(transparent)]
+    Nats(#[from] crate::nats::NatsError),
 }

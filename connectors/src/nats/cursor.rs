@@ -15,7 +15,7 @@ use async_nats::jetstream::consumer::pull::{Batch, Config};
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy};
 use async_nats::jetstream::stream::ConsumerErrorKind;
 use futures_util::StreamExt;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -71,6 +71,10 @@ impl Standing {
         self.delivered.consumer_seq
     }
 }
+
+/// What is sent where there is nothing to say.
+#[derive(Serialize)]
+struct NoQuestion {}
 
 /// A place in a stream from which messages come in order.
 pub(super) struct Cursor {
@@ -188,6 +192,7 @@ impl Cursor {
     /// What the server says of this cursor.
     pub(super) async fn standing(&self, link: &Link) -> Result<Standing, Trouble> {
         let info = self.consumer.cached_info();
-        link.ask(format!("CONSUMER.INFO.{}.{}", info.stream_name, info.name), &()).await
+        let subject = format!("CONSUMER.INFO.{}.{}", info.stream_name, info.name);
+        link.ask(subject, &NoQuestion {}).await
     }
 }

@@ -52,6 +52,9 @@ pub enum NatsError {
         /// The file.
         path: PathBuf,
     },
+    /// A certificate without its key, or a key without its certificate.
+    #[error("`cert_file` and `key_file` belong together: name both, or none")]
+    HalfCertificate,
     /// The server does not let us in, or not do what is needed.
     #[error("{servers} denies access: {reason}; correct the credentials or the permissions")]
     Denied {

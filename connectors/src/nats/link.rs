@@ -155,11 +155,14 @@ impl Link {
             }
             _ => NatsError::Unreachable { servers: servers.clone(), reason: error.to_string() },
         })?;
-        let context = ContextBuilder::new()
-            .timeout(ANSWER_TIMEOUT)
-            .max_ack_inflight(ACKNOWLEDGEMENTS_MAX)
-            .build(client.clone());
         let thread = runtime.handle().clone();
+        let context = {
+            let _entered = thread.enter();
+            ContextBuilder::new()
+                .timeout(ANSWER_TIMEOUT)
+                .max_ack_inflight(ACKNOWLEDGEMENTS_MAX)
+                .build(client.clone())
+        };
         Ok(Self { runtime: Some(runtime), thread, client, context, servers, record })
     }
 

@@ -108,7 +108,17 @@ impl Servers {
 
     fn identified(&self, options: ConnectOptions) -> Result<ConnectOptions, NatsError> {
         match &self.credentials {
-            Credentials::None => Ok(options),
+            Credentials::None => {
+                let addresses = self.addresses()?;
+                let named = addresses.iter().find(|address| address.has_user_pass());
+                let pair = named.and_then(|address| Some((address.username()?, address.password()?)));
+                Ok(match pair {
+                    Some((user, password)) => {
+                        options.user_and_password(user.to_owned(), password.to_owned())
+                    }
+                    None => options,
+                })
+            }
             Credentials::CredentialsFile(path) => {
                 let unreadable = |cause| NatsError::SecretUnreadable {
                     what: "credentials file",
@@ -140,10 +150,14 @@ impl Tls {
             check_readable("file of trusted certificates", path)?;
             options = options.add_root_certificates(path.clone());
         }
-        if let (Some(certificate), Some(key)) = (&self.cert_file, &self.key_file) {
-            check_readable("certificate", certificate)?;
-            check_readable("private key", key)?;
-            options = options.add_client_certificate(certificate.clone(), key.clone());
+        match (&self.cert_file, &self.key_file) {
+            (Some(certificate), Some(key)) => {
+                check_readable("certificate", certificate)?;
+                check_readable("private key", key)?;
+                options = options.add_client_certificate(certificate.clone(), key.clone());
+            }
+            (None, None) => {}
+            _ => return Err(NatsError::HalfCertificate),
         }
         Ok(options)
     }

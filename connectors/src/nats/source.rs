@@ -297,6 +297,8 @@ impl NatsSource {
 
     /// Whether reading may go on; the pause is what keeps it from asking without end.
     fn overcome(&mut self, trouble: Trouble) -> Result<(), NatsError> {
+        let thread = self.link.thread();
+        let _entered = thread.enter();
         match trouble {
             Trouble::Fatal(error) => return Err(error),
             Trouble::Refused(reason) => {
@@ -339,6 +341,15 @@ async fn position_of(
     let cursor = Cursor::open(link, stream, None, policy).await;
     let cursor = cursor.map_err(|trouble| trouble.into_error(link, "read", stream))?;
     Ok(cursor.start().max(described.state.first).min(described.state.last + 1))
+}
+
+impl Drop for NatsSource {
+    fn drop(&mut self) {
+        // The end of a pull is told to the server, which is work for the link's thread.
+        let thread = self.link.thread();
+        let _entered = thread.enter();
+        self.cursor = None;
+    }
 }
 
 impl Source for NatsSource {

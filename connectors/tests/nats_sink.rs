@@ -337,7 +337,7 @@ fn nothing_of_ours_follows_what_somebody_else_wrote_in_the_middle_of_a_tick() {
         let mut sink = open(&server.servers()).unwrap().sink;
         let url = server.url();
         let other = thread::spawn(move || {
-            thread::sleep(Duration::from_millis(10 + 7 * round));
+            thread::sleep(Duration::from_millis(100 + 37 * round));
             Admin::connect(&url).publish("grid.audit.entry._", "somebody else");
         });
         let mut number = 0;
@@ -350,7 +350,7 @@ fn nothing_of_ours_follows_what_somebody_else_wrote_in_the_middle_of_a_tick() {
         other.join().unwrap();
         assert!(matches!(error, NatsError::AnotherWriter { .. }), "{error}");
         let content = text(&server.admin());
-        assert!(content.ends_with("\nsomebody else\n"), "ours follow in round {round}");
+        assert!(content.ends_with("somebody else\n"), "ours follow in round {round}");
         let ours: String = (1..=number).map(|number| tick(number, 5_000)).collect();
         assert!(ours.starts_with(content.strip_suffix("somebody else\n").unwrap()));
     }

@@ -113,16 +113,17 @@ impl Cursor {
             ..Config::default()
         };
         let handle = link.handle(stream).await?;
-        let consumer = handle.create_consumer(config).await.map_err(|error| match error.kind() {
-            ConsumerErrorKind::JetStream(answer) => Trouble::answered(&answer),
-            ConsumerErrorKind::TimedOut | ConsumerErrorKind::Request | ConsumerErrorKind::Other => {
-                match link.check_admitted() {
+        let consumer =
+            handle.create_consumer(config).await.map_err(|error| match error.kind() {
+                ConsumerErrorKind::JetStream(answer) => Trouble::answered(&answer),
+                ConsumerErrorKind::TimedOut
+                | ConsumerErrorKind::Request
+                | ConsumerErrorKind::Other => match link.check_admitted() {
                     Ok(()) => Trouble::Away(error.to_string()),
                     Err(denied) => Trouble::Fatal(denied),
-                }
-            }
-            _ => Trouble::Refused(error.to_string()),
-        })?;
+                },
+                _ => Trouble::Refused(error.to_string()),
+            })?;
         Ok(Self {
             consumer,
             pull: None,

@@ -47,7 +47,9 @@ pub enum NatsError {
         cause: io::Error,
     },
     /// A key file without a key.
-    #[error("`{path}` holds no nkey seed: a line that begins with `SU`, as `nk -gen user` makes it")]
+    #[error(
+        "`{path}` holds no nkey seed: a line that begins with `SU`, as `nk -gen user` makes it"
+    )]
     NoSeed {
         /// The file.
         path: PathBuf,

@@ -44,12 +44,17 @@ impl Trouble {
             ErrorCode::CONSUMER_NOT_FOUND,
             ErrorCode::NO_MESSAGE_FOUND,
         ];
-        // What has to do with the account stays as it is; a cluster without a leader gets one.
-        const LASTING: [ErrorCode; 2] =
-            [ErrorCode::JETSTREAM_NOT_ENABLED, ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT];
+        // What a cluster says while it has no leader or is starting.
+        const PASSING: [ErrorCode; 5] = [
+            ErrorCode::CLUSTER_NOT_AVAILABLE,
+            ErrorCode::CLUSTER_INCOMPLETE,
+            ErrorCode::STREAM_OFFLINE,
+            ErrorCode::CONSUMER_OFFLINE,
+            ErrorCode::RAFT_GENERAL,
+        ];
         if MISSING.contains(&error.error_code()) {
             Self::Missing
-        } else if error.code() == 503 && !LASTING.contains(&error.error_code()) {
+        } else if PASSING.contains(&error.error_code()) {
             Self::Away(error.to_string())
         } else {
             Self::Refused(error.to_string())
@@ -59,7 +64,7 @@ impl Trouble {
     /// The error where a question about a stream was the only attempt.
     pub(super) fn into_error(self, link: &Link, action: &'static str, stream: &str) -> NatsError {
         match self {
-            Self::Away(reason) => link.unreachable(reason),
+            Self::Away(reason) => link.unreachable(&reason),
             Self::Missing => NatsError::NoStream { stream: stream.to_owned() },
             Self::Refused(reason) => {
                 NatsError::Refused { action, stream: stream.to_owned(), reason }
@@ -208,12 +213,14 @@ impl Link {
         }
     }
 
-    pub(super) fn unreachable(&self, reason: String) -> NatsError {
+    pub(super) fn unreachable(&self, reason: &str) -> NatsError {
         if let Err(denied) = self.check_admitted() {
             return denied;
         }
-        let complaint = lock(&self.record.complaint).clone();
-        let reason = complaint.map_or(reason.clone(), |text| format!("{reason} ({text})"));
+        let reason = match &*lock(&self.record.complaint) {
+            Some(complaint) => format!("{reason} ({complaint})"),
+            None => reason.to_owned(),
+        };
         NatsError::Unreachable { servers: self.servers.clone(), reason }
     }
 
@@ -258,13 +265,21 @@ impl Link {
     }
 
     /// The record at a sequence.
-    pub(super) async fn record(&self, stream: &str, sequence: u64) -> Result<StreamMessage, Trouble> {
+    pub(super) async fn record(
+        &self,
+        stream: &str,
+        sequence: u64,
+    ) -> Result<StreamMessage, Trouble> {
         let handle = self.handle(stream).await?;
         handle.get_raw_message(sequence).await.map_err(|error| raw_trouble(&error))
     }
 
     /// The last record on a subject.
-    pub(super) async fn last_on(&self, stream: &str, subject: &str) -> Result<StreamMessage, Trouble> {
+    pub(super) async fn last_on(
+        &self,
+        stream: &str,
+        subject: &str,
+    ) -> Result<StreamMessage, Trouble> {
         let handle = self.handle(stream).await?;
         let asked = handle.raw_message_builder().last_by_subject(subject).send();
         asked.await.map_err(|error| raw_trouble(&error))

@@ -14,9 +14,9 @@
 
 use super::NatsError;
 use super::link::{Link, Trouble};
+use async_nats::jetstream::Error as ServerAnswer;
 use async_nats::jetstream::context::{PublishAckFuture, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::Error as ServerAnswer;
 use std::collections::VecDeque;
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -48,6 +48,8 @@ pub(super) struct Publisher {
     written: u64,
     /// Up to where records of ours may be that were not acknowledged.
     in_doubt: u64,
+    /// Whether this run has written anything.
+    has_written: bool,
     /// What is to be written, beginning behind `written`.
     queue: VecDeque<Outgoing>,
     /// Tells this run's messages from every other's.
@@ -85,6 +87,7 @@ impl Publisher {
             identity,
             written,
             in_doubt: written,
+            has_written: false,
             queue: VecDeque::new(),
             run: link.unique_text(),
             attempts: 0,
@@ -107,6 +110,7 @@ impl Publisher {
         loop {
             let attempt = self.attempt(link).await;
             if let Attempt::Done = attempt {
+                self.has_written = true;
                 return self.verify(link, first).await;
             }
             self.find_out(link, &mut progress).await?;
@@ -252,12 +256,14 @@ impl Publisher {
             let stream = self.stream.clone();
             let another = NatsError::AnotherWriter { stream, sequence };
             let Some(record) = self.queue.front() else { return Err(another.into()) };
-            if sequence > self.in_doubt {
+            if self.has_written && sequence > self.in_doubt {
                 return Err(another.into());
             }
             let found = match link.record(&self.stream, sequence).await {
                 Err(Trouble::Missing) => {
-                    return Err(NatsError::TickTorn { stream: self.stream.clone(), sequence }.into());
+                    return Err(
+                        NatsError::TickTorn { stream: self.stream.clone(), sequence }.into()
+                    );
                 }
                 found => found?,
             };

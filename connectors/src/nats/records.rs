@@ -100,8 +100,7 @@ pub(super) fn check_stream_name(stream: &str) -> Result<(), NatsError> {
 
 /// Checks a subject with wildcards.
 pub(super) fn check_pattern(subject: &str) -> Result<(), NatsError> {
-    let bad =
-        |reason| Err(NatsError::BadSubject { subject: subject.to_owned(), reason });
+    let bad = |reason| Err(NatsError::BadSubject { subject: subject.to_owned(), reason });
     let mut parts = subject.split('.').peekable();
     while let Some(part) = parts.next() {
         match part {

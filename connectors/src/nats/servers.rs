@@ -111,7 +111,8 @@ impl Servers {
             Credentials::None => {
                 let addresses = self.addresses()?;
                 let named = addresses.iter().find(|address| address.has_user_pass());
-                let pair = named.and_then(|address| Some((address.username()?, address.password()?)));
+                let pair =
+                    named.and_then(|address| Some((address.username()?, address.password()?)));
                 Ok(match pair {
                     Some((user, password)) => {
                         options.user_and_password(user.to_owned(), password.to_owned())

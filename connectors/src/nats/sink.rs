@@ -11,8 +11,8 @@
 //! - Where somebody else writes to the stream, or it loses what was acknowledged, the sink fails
 //!   and writes nothing more.
 
-use super::publish::{HEADER_BYTES, Outgoing, Output, Publisher};
 use super::link::{Link, Trouble};
+use super::publish::{HEADER_BYTES, Outgoing, Output, Publisher};
 use super::{NatsError, Servers, description, records, resume};
 use crate::{Guarantee, Sink, SinkError};
 use async_nats::jetstream::context::CreateStreamErrorKind;
@@ -23,6 +23,12 @@ use std::time::Duration;
 /// For how long a created stream remembers the names of messages: as good as not at all, as
 /// their sequence is checked.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(1);
+
+/// How often the end of a stream is looked for that moves meanwhile: what a dead predecessor had
+/// sent arrives within moments, a living writer goes on.
+const QUIET_ATTEMPTS_MAX: u32 = 10;
+/// The pause between two looks.
+const QUIET_PAUSE: Duration = Duration::from_millis(100);
 
 /// How a stream is written.
 #[derive(Clone, Debug)]
@@ -84,14 +90,16 @@ impl NatsSink {
         records::check_stream_name(stream)?;
         records::check_prefix(subject_prefix)?;
         let link = Link::connect(servers)?;
-        let described = link.wait(describe_or_create(&link, stream, subject_prefix, *may_create))?;
+        let described =
+            link.wait(describe_or_create(&link, stream, subject_prefix, *may_create))?;
         described.check_writable(stream)?;
         let tick_subject = records::tick_subject(subject_prefix);
         if !described.takes(&tick_subject) {
             let stream = stream.clone();
             return Err(NatsError::SubjectNotTaken { stream, subject: tick_subject });
         }
-        let end = link.wait(resume::find_end(&link, stream, subject_prefix, &described))?;
+        let (described, end) =
+            link.wait(find_quiet_end(&link, stream, subject_prefix, described))?;
         let output = Output {
             stream: stream.clone(),
             identity: described.created.clone(),
@@ -159,6 +167,28 @@ impl NatsSink {
     }
 }
 
+/// Finds the end of a stream that nobody writes to while it is looked at.
+async fn find_quiet_end(
+    link: &Link,
+    stream: &str,
+    prefix: &str,
+    described: Description,
+) -> Result<(Description, resume::End), NatsError> {
+    let mut described = described;
+    for _ in 0..QUIET_ATTEMPTS_MAX {
+        let end = resume::find_end(link, stream, prefix, &described).await?;
+        let again = link.describe(stream, false).await;
+        let again = again.map_err(|trouble| trouble.into_error(link, "read", stream))?;
+        if again.state.last == described.state.last {
+            return Ok((described, end));
+        }
+        described = again;
+        tokio::time::sleep(QUIET_PAUSE).await;
+    }
+    let sequence = described.state.last;
+    Err(NatsError::AnotherWriter { stream: stream.to_owned(), sequence })
+}
+
 async fn describe_or_create(
     link: &Link,
     stream: &str,
@@ -182,9 +212,10 @@ async fn describe_or_create(
         num_replicas: 1,
         ..Config::default()
     };
-    let refused = |reason| NatsError::Refused { action: "create", stream: stream.to_owned(), reason };
+    let refused =
+        |reason| NatsError::Refused { action: "create", stream: stream.to_owned(), reason };
     link.context().create_stream(config).await.map_err(|error| match error.kind() {
-        CreateStreamErrorKind::TimedOut => link.unreachable(error.to_string()),
+        CreateStreamErrorKind::TimedOut => link.unreachable(&error.to_string()),
         _ => refused(error.to_string()),
     })?;
     let described = link.describe(stream, false).await;

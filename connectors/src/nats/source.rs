@@ -330,11 +330,8 @@ async fn position_of(
         Start::End => return Ok(described.state.last + 1),
         Start::Time(start_ms) => start_ms,
     };
-    let refused = |reason: String| NatsError::Refused {
-        action: "read",
-        stream: stream.to_owned(),
-        reason,
-    };
+    let refused =
+        |reason: String| NatsError::Refused { action: "read", stream: stream.to_owned(), reason };
     let start_time = async_nats::datetime::from_nanos(i128::from(start_ms) * 1_000_000)
         .map_err(|error| refused(error.to_string()))?;
     let policy = DeliverPolicy::ByStartTime { start_time };

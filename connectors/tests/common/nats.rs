@@ -179,9 +179,8 @@ impl Admin {
             .enable_all()
             .build()
             .unwrap();
-        let context = runtime.block_on(async {
-            jetstream::new(options.connect(url).await.unwrap())
-        });
+        let context =
+            runtime.block_on(async { jetstream::new(options.connect(url).await.unwrap()) });
         Self { runtime, context }
     }
 

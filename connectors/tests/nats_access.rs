@@ -151,7 +151,11 @@ fn a_credentials_file_is_shown_to_the_server() {
     let account_claims = format!(r#"{{"limits":{limits},"type":"account","version":2}}"#);
     let account_token = token(&operator, &account, &account_claims);
     let system = KeyPair::new_account();
-    let system_token = token(&operator, &system, &account_claims);
+    // It takes part in JetStream, and may not store anything itself.
+    let none = account_claims
+        .replace(r#""mem_storage":-1"#, r#""mem_storage":0"#)
+        .replace(r#""disk_storage":-1"#, r#""disk_storage":0"#);
+    let system_token = token(&operator, &system, &none);
     let server = NatsServer::start_with(&format!(
         "operator: {operator_token}\nsystem_account: {system}\nresolver: MEMORY\n\
          resolver_preload: {{\n{system}: {system_token}\n{account}: {account_token}\n}}",

@@ -331,6 +331,42 @@ fn another_writer_ends_it_even_one_that_decides_the_same() {
 }
 
 #[test]
+fn the_last_words_of_a_dead_predecessor_are_taken_as_written() {
+    let server = NatsServer::start();
+    let admin = server.admin();
+    let mut sink = open(&server.servers()).unwrap().sink;
+    let begun: String = tick(1, 5).split_inclusive('\n').take(3).collect();
+    publish_lines(&admin, &begun);
+    write(&mut sink, &tick(1, 5)).unwrap();
+    assert_eq!(text(&admin), tick(1, 5));
+    // From then on nobody else may.
+    publish_lines(&admin, &tick(2, 0));
+    let error = write(&mut sink, &tick(2, 0)).unwrap_err();
+    assert!(matches!(error, NatsError::AnotherWriter { sequence: 7, .. }), "{error}");
+    // Other words than ours are another's, also at the beginning.
+    let mut sink = open(&server.servers()).unwrap().sink;
+    publish_lines(&admin, &tick(4, 0));
+    let error = write(&mut sink, &tick(3, 0)).unwrap_err();
+    assert!(matches!(error, NatsError::AnotherWriter { sequence: 8, .. }), "{error}");
+}
+
+#[test]
+fn the_choices_that_open_a_half_written_tick_are_handed_out_first() {
+    let server = NatsServer::start();
+    let mut sink = open(&server.servers()).unwrap().sink;
+    write(&mut sink, &tick(1, 1)).unwrap();
+    drop(sink);
+    let admin = server.admin();
+    let choices = line("dispatch.tick_opened", 2, "", 0);
+    admin.publish("grid.dispatch.tick_opened._", choices.trim_end());
+    let opened = open(&server.servers()).unwrap();
+    assert_eq!(lines(&opened.records_of_next), choices);
+    let mut sink = opened.sink;
+    write(&mut sink, &(choices.clone() + &tick(2, 1))).unwrap();
+    assert_eq!(text(&admin), tick(1, 1) + &choices + &tick(2, 1));
+}
+
+#[test]
 fn nothing_of_ours_follows_what_somebody_else_wrote_in_the_middle_of_a_tick() {
     for round in 0..5 {
         let server = NatsServer::start();

@@ -212,6 +212,10 @@ pub enum SourceError {
     #[cfg(feature = "file")]
     #[error(transparent)]
     File(#[from] crate::file::FileError),
+    /// A Kafka topic.
+    #[cfg(feature = "kafka")]
+    #[error(transparent)]
+    Kafka(#[from] crate::kafka::KafkaError),
 }
 
 /// Why a sink can't go on.
@@ -228,4 +232,8 @@ pub enum SinkError {
     #[cfg(feature = "file")]
     #[error(transparent)]
     File(#[from] crate::file::FileError),
+    /// A Kafka topic.
+    #[cfg(feature = "kafka")]
+    #[error(transparent)]
+    Kafka(#[from] crate::kafka::KafkaError),
 }

@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | [`contract`] | what every outside system is: [`Source`] or [`Sink`], a [`Batch`] between |
 //! | [`file`](mod@file) | JSONL files, globs, standard input, pipes; `.gz`, `.zst`; growing files |
+//! | `kafka` | topics of an Apache Kafka cluster; transactions out |
 //!
 //! Each outside system is one folder behind a cargo feature of its name; adding one is adding a
 //! folder and a line where the configuration names it.
@@ -16,5 +17,7 @@
 pub mod contract;
 #[cfg(feature = "file")]
 pub mod file;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 
 pub use contract::{Batch, Guarantee, Progress, Sink, SinkError, Source, SourceError};

@@ -163,6 +163,8 @@ impl Cluster {
                 // above it. One answer may come on top of it.
                 let kilobytes = (queued_bytes_max / 1024).clamp(1, 2_097_151);
                 config.set("queued.max.messages.kbytes", kilobytes.to_string());
+                // How soon fetching goes on once there is room again; a whole second else.
+                config.set("fetch.queue.backoff.ms", "10");
                 let fetch_bytes = queued_bytes_max.clamp(64 * 1024, 1024 * 1024);
                 if !self.client.contains_key("max.partition.fetch.bytes")
                     && !self.client.contains_key("fetch.message.max.bytes")

@@ -104,14 +104,16 @@ impl Reader {
         self.ask(&action, |wait| self.consumer.fetch_watermarks(topic, partition, wait))
     }
 
-    /// The same, if the leader answers at once.
+    /// The same, if the leader answers at once; else what is the matter.
     pub(super) fn watermarks_now(
         &self,
         topic: &str,
         partition: i32,
         wait: Duration,
-    ) -> Option<(i64, i64)> {
-        self.consumer.fetch_watermarks(topic, partition, wait).ok()
+    ) -> Result<(i64, i64), Trouble> {
+        self.consumer.fetch_watermarks(topic, partition, wait).map_err(|error| {
+            error.rdkafka_error_code().and_then(trouble).unwrap_or(Trouble::Passing)
+        })
     }
 
     /// The offset of the first record that is not older; `None` where all are.

@@ -284,14 +284,15 @@ impl KafkaSource {
     }
 
     /// Asks the leader now and then where the partition ends.
-    fn look_at_the_head(&mut self) {
+    fn look_at_the_head(&mut self) -> Result<(), KafkaError> {
         if self.head.asked.elapsed() < HEAD_EVERY {
-            return;
+            return Ok(());
         }
         self.head.asked = Instant::now();
         let answer = self.reader.watermarks_now(&self.topic, self.partition, HEAD_WAITS);
-        let Some((_, high)) = answer else {
-            return;
+        let high = match answer {
+            Ok((_, high)) => high,
+            Err(trouble) => return self.judge(&trouble),
         };
         let offset = u64::try_from(high).unwrap_or(0);
         // The same end twice with nothing between: what is left before it are no records, but
@@ -302,6 +303,7 @@ impl KafkaSource {
         self.head.offset = offset;
         self.head.answered = self.head.asked;
         self.head.has_news = false;
+        Ok(())
     }
 
     fn progress(&self, batch: &Batch) -> Progress {
@@ -335,7 +337,7 @@ impl Source for KafkaSource {
             }
             State::Reading => {}
         }
-        match self.fill(batch) {
+        match self.fill(batch).and_then(|()| self.look_at_the_head()) {
             Ok(()) => {}
             // Of a topic made anew nobody knows whose records these are.
             Err(error @ KafkaError::Remade { .. }) => {
@@ -345,7 +347,6 @@ impl Source for KafkaSource {
             Err(error) if batch.is_empty() => return Err(error.into()),
             Err(error) => self.state = State::Failing(error),
         }
-        self.look_at_the_head();
         Ok(self.progress(batch))
     }
 

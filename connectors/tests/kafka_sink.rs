@@ -118,14 +118,19 @@ fn what_is_committed_is_there_and_gone_on_from() {
 fn a_transaction_takes_milliseconds() {
     let topic = fresh_topics("quick", 1);
     let mut sink = open(&topic).sink;
-    write(&mut sink, 0).unwrap();
-    let begun = Instant::now();
-    for number in 1..101 {
-        write(&mut sink, number).unwrap();
-    }
-    let each = begun.elapsed() / 100;
-    println!("{each:?} a transaction");
-    assert!(each < Duration::from_millis(40), "{each:?}");
+    let mut taken: Vec<_> = (0..41)
+        .map(|number| {
+            // As ticks come: the brokers still end the last transaction after they have answered.
+            thread::sleep(Duration::from_millis(50));
+            let begun = Instant::now();
+            write(&mut sink, number).unwrap();
+            begun.elapsed()
+        })
+        .collect();
+    taken.sort();
+    println!("{:?} a transaction", taken[20]);
+    // A fraction of that on an idle machine; what this would show is a client that waits for 100.
+    assert!(taken[20] < Duration::from_millis(40), "{:?}", taken[20]);
 }
 
 #[test]

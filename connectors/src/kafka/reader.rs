@@ -12,6 +12,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use rdkafka::message::BorrowedMessage;
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -80,7 +81,7 @@ impl Reader {
             let metadata =
                 self.ask(&action, |wait| self.consumer.fetch_metadata(Some(topic), wait))?;
             let answer = metadata.topics().iter().find(|found| found.name() == topic);
-            let code = answer.and_then(|found| found.error()).map(Code::from);
+            let code = answer.and_then(MetadataTopic::error).map(Code::from);
             match (answer, code) {
                 (Some(found), None) if !found.partitions().is_empty() => {
                     return Ok(found.partitions().len());

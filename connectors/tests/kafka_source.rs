@@ -14,6 +14,8 @@ use gridweaver_connectors::kafka::{
 use gridweaver_connectors::{Batch, Progress, Source, SourceError};
 use rdkafka::producer::Producer;
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 type Records = Vec<(u64, String)>;
@@ -384,9 +386,9 @@ fn a_broker_that_is_away_ends_nothing_and_is_not_silence() {
     // Away, or only stopped.
     for is_killed in [true, false] {
         if is_killed {
-            broker.kill()
+            broker.kill();
         } else {
-            broker.freeze()
+            broker.freeze();
         }
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(4) {
@@ -396,9 +398,9 @@ fn a_broker_that_is_away_ends_nothing_and_is_not_silence() {
             }
         }
         if is_killed {
-            broker.restart()
+            broker.restart();
         } else {
-            broker.thaw()
+            broker.thaw();
         }
         produce(&broker.address(), "grid", &["later"]);
         let (mut records, begun) = (Vec::new(), Instant::now());
@@ -458,32 +460,60 @@ fn missing_brokers_are_said_to_be_that() {
 }
 
 #[test]
-fn sasl_lets_in_who_knows_the_password() {
-    let port = free_port();
-    let sasl_port = free_port();
+fn who_knows_the_password_is_let_in_over_an_encrypted_connection() {
+    let (port, secure_port) = (free_port(), free_port());
+    let folder = tempfile::tempdir().unwrap();
+    let [store, certificate] = ["store.p12", "broker.pem"].map(|name| folder.path().join(name));
+    certify(&store, &certificate);
     let extra = format!(
-        "listeners=PLAINTEXT://127.0.0.1:{port},SASL://127.0.0.1:{sasl_port},\
+        "listeners=PLAINTEXT://127.0.0.1:{port},SECURE://127.0.0.1:{secure_port},\
          CONTROLLER://127.0.0.1:@CONTROLLER_PORT@\n\
-         advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL://127.0.0.1:{sasl_port}\n\
-         listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT\n\
+         advertised.listeners=PLAINTEXT://127.0.0.1:{port},SECURE://127.0.0.1:{secure_port}\n\
+         listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT\n\
          sasl.enabled.mechanisms=PLAIN\n\
-         listener.name.sasl.plain.sasl.jaas.config=\
-         org.apache.kafka.common.security.plain.PlainLoginModule required user_grid=\"weaver\";\n"
+         listener.name.secure.ssl.keystore.location={}\n\
+         listener.name.secure.ssl.keystore.password=weaving\n\
+         listener.name.secure.ssl.keystore.type=PKCS12\n\
+         listener.name.secure.plain.sasl.jaas.config=\
+         org.apache.kafka.common.security.plain.PlainLoginModule required user_grid=\"weaver\";\n",
+        store.display()
     );
     let broker = KafkaBroker::start_behind(port, port, &extra);
     create_topic(&broker.address(), "grid", 1, &[]);
-    let open_as = |password: &str| {
-        let client = [
-            ("security.protocol", "SASL_PLAINTEXT"),
+    let open_as = |password: &str, certificate: Option<&str>| {
+        let mut client = vec![
+            ("security.protocol", "SASL_SSL"),
             ("sasl.mechanism", "PLAIN"),
             ("sasl.username", "grid"),
             ("sasl.password", password),
         ];
-        let cluster = cluster_of(&format!("127.0.0.1:{sasl_port}"), &client);
+        client.extend(certificate.map(|path| ("ssl.ca.location", path)));
+        let cluster = cluster_of(&format!("127.0.0.1:{secure_port}"), &client);
         KafkaSource::open(&cluster, "grid", 0, &from(Start::Beginning))
     };
-    assert_eq!(read_what_is_there(&mut open_as("weaver").unwrap()), []);
-    let error = open_as("guessed").err().unwrap();
+    let certificate = certificate.to_str().unwrap();
+    assert_eq!(read_what_is_there(&mut open_as("weaver", Some(certificate)).unwrap()), []);
+    let error = open_as("guessed", Some(certificate)).err().unwrap();
     assert!(matches!(error, KafkaError::Denied { .. }), "{error}");
     assert!(!error.to_string().contains("guessed"), "{error}");
+    // Nobody vouches for this broker: it is not told the password.
+    let error = open_as("weaver", None).err().unwrap();
+    assert!(error.to_string().contains("certificate"), "{error}");
+}
+
+/// Makes a key for a broker, in a store, and the certificate that vouches for it.
+fn certify(store: &Path, certificate: &Path) {
+    let keytool = |action: &str, arguments: &[&str]| {
+        let status = Command::new("keytool")
+            .args([action, "-alias", "broker", "-storepass", "weaving", "-storetype", "PKCS12"])
+            .arg("-keystore")
+            .arg(store)
+            .args(arguments)
+            .stderr(Stdio::null())
+            .status();
+        assert!(status.unwrap().success());
+    };
+    let names = ["-dname", "CN=127.0.0.1", "-ext", "SAN=IP:127.0.0.1,DNS:127.0.0.1"];
+    keytool("-genkeypair", &[&["-keyalg", "EC"], &names[..]].concat());
+    keytool("-exportcert", &["-rfc", "-file", certificate.to_str().unwrap()]);
 }

@@ -123,12 +123,9 @@ impl Producer {
         }
     }
 
-    /// Forgets what was sent before: its transaction is gone.
-    pub(super) fn forget(&mut self) {
-        let mut state = self.client.client().context().lock();
-        state.failed = None;
-        // What was not delivered was given up with its transaction, and counts as delivered too.
-        self.sent = self.sent.max(state.delivered);
+    /// Forgets what became of an aborted transaction.
+    pub(super) fn forget(&self) {
+        self.client.client().context().lock().failed = None;
     }
 
     fn until(

@@ -22,6 +22,10 @@ use std::time::{Duration, Instant};
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// How long one question waits; in between it is looked whether the cluster refuses us.
 const QUESTION_WAITS: Duration = Duration::from_secs(1);
+/// How long it is waited before a question is asked again.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
+/// How long a topic that was just made may be unknown.
+const KNOWN_WITHIN: Duration = Duration::from_secs(2);
 /// How long it takes to hear what the client has to say without waiting for more.
 const HEARING_WAITS: Duration = Duration::from_millis(5);
 
@@ -89,9 +93,12 @@ impl Reader {
                 (_, Some(code)) if trouble(code) == Some(Trouble::Denied) => {
                     return Err(self.denied(&action, code.to_string()));
                 }
-                // Just made, and not every broker knows: it has no leaders yet.
+                // Just made, it has no leaders yet, or not every broker knows of it.
                 (_, Some(Code::LeaderNotAvailable)) if asked.elapsed() < ANSWER_WITHIN => {
-                    self.hear();
+                    std::thread::sleep(ASK_AGAIN_AFTER);
+                }
+                (_, Some(Code::UnknownTopicOrPartition)) if asked.elapsed() < KNOWN_WITHIN => {
+                    std::thread::sleep(ASK_AGAIN_AFTER);
                 }
                 _ => return Err(missing()),
             }
@@ -225,7 +232,7 @@ impl Reader {
                 return Err(KafkaError::Unreachable { action, brokers, reason: self.complaint() });
             }
             // A refusal that comes at once is not asked for again at once.
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(ASK_AGAIN_AFTER);
         }
     }
 }

@@ -163,8 +163,16 @@ impl Cluster {
                 // above it. One answer may come on top of it.
                 let kilobytes = (queued_bytes_max / 1024).clamp(1, 2_097_151);
                 config.set("queued.max.messages.kbytes", kilobytes.to_string());
+                // The library needs about half a kilobyte for each record besides its bytes, which
+                // the limit above does not count: of small ones fewer are fetched ahead.
+                let records = (queued_bytes_max / 1024).clamp(1000, 100_000);
+                if !self.client.contains_key("queued.min.messages") {
+                    config.set("queued.min.messages", records.to_string());
+                }
                 // How soon fetching goes on once there is room again; a whole second else.
-                config.set("fetch.queue.backoff.ms", "10");
+                if !self.client.contains_key("fetch.queue.backoff.ms") {
+                    config.set("fetch.queue.backoff.ms", "10");
+                }
                 let fetch_bytes = queued_bytes_max.clamp(64 * 1024, 1024 * 1024);
                 if !self.client.contains_key("max.partition.fetch.bytes")
                     && !self.client.contains_key("fetch.message.max.bytes")

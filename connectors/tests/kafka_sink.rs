@@ -16,6 +16,8 @@ use gridweaver_connectors::kafka::{
 use gridweaver_connectors::{Guarantee, Sink, SinkError};
 use proxy::Proxy;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -400,18 +402,32 @@ fn write_ticks(
 fn a_broker_killed_or_stopped_in_the_middle_loses_and_doubles_nothing() {
     let mut broker = broker_with_topics();
     let sink = open_at(&cluster_of(&broker.address(), &[]), "orders").unwrap().sink;
-    let writer = write_ticks(sink, 0..600);
-    for pause_ms in [300, 150] {
-        thread::sleep(Duration::from_millis(pause_ms));
+    let reached = Arc::new(AtomicUsize::new(0));
+    let writer = {
+        let (mut sink, reached) = (sink, Arc::clone(&reached));
+        thread::spawn(move || {
+            (0..250).try_for_each(|number| {
+                reached.store(number, Ordering::Relaxed);
+                write(&mut sink, number)
+            })
+        })
+    };
+    let wait_until = |number| {
+        while reached.load(Ordering::Relaxed) < number && !writer.is_finished() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    };
+    for number in [20, 60] {
+        wait_until(number);
         broker.kill();
         broker.restart();
     }
-    thread::sleep(Duration::from_millis(200));
+    wait_until(120);
     broker.freeze();
     thread::sleep(Duration::from_secs(3));
     broker.thaw();
     writer.join().unwrap().unwrap();
-    assert_holds(&broker.address(), "orders", 0..600);
+    assert_holds(&broker.address(), "orders", 0..250);
     broker.assert_sound();
 }
 

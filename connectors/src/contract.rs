@@ -212,6 +212,10 @@ pub enum SourceError {
     #[cfg(feature = "file")]
     #[error(transparent)]
     File(#[from] crate::file::FileError),
+    /// A Kafka topic.
+    #[cfg(feature = "kafka")]
+    #[error(transparent)]
+    Kafka(#[from] crate::kafka::KafkaError),
     /// A NATS stream.
     #[cfg(feature = "nats")]
     #[error(transparent)]
@@ -232,6 +236,10 @@ pub enum SinkError {
     #[cfg(feature = "file")]
     #[error(transparent)]
     File(#[from] crate::file::FileError),
+    /// A Kafka topic.
+    #[cfg(feature = "kafka")]
+    #[error(transparent)]
+    Kafka(#[from] crate::kafka::KafkaError),
     /// A NATS stream.
     #[cfg(feature = "nats")]
     #[error(transparent)]

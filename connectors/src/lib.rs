@@ -9,7 +9,8 @@
 //! | --- | --- |
 //! | [`contract`] | what every outside system is: [`Source`] or [`Sink`], a [`Batch`] between |
 //! | [`file`](mod@file) | JSONL files, globs, standard input, pipes; `.gz`, `.zst`; growing files |
-//! | [`nats`](mod@nats) | NATS JetStream streams |
+//! | `kafka` | topics of an Apache Kafka cluster; transactions out |
+//! | `nats` | NATS JetStream streams |
 //!
 //! Each outside system is one folder behind a cargo feature of its name; adding one is adding a
 //! folder and a line where the configuration names it.
@@ -17,6 +18,8 @@
 pub mod contract;
 #[cfg(feature = "file")]
 pub mod file;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 #[cfg(feature = "nats")]
 pub mod nats;
 

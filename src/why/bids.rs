@@ -203,10 +203,10 @@ impl<'a> Choice<'a> {
         });
         let spare: Watts = reached.sum();
         if it.taken == it.bid.min && Watts::ZERO < spare && spare < it.taken {
-            let (spare, taken) = (Mw(spare), Mw(it.taken));
+            let spare = Mw(spare);
             return format!(
-                "it is at its minimum, and the cheaper bids in use could give only {spare} of these \
-                 {taken} in its place"
+                "it is at its minimum, and the cheaper bids in use have only {spare} left to give in \
+                 its place"
             );
         }
         "no more was needed".to_owned()

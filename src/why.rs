@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | `shortfall`, `plan` | what was lacking and since when, why a plan was made, what limited it |
 //! | `bids`, `network`, `paths` | what there was to choose from, and why no more of it was taken |
-//! | `without` | what would serve in the order's place |
+//! | `without`, `refill` | what would serve in the order's place |
 //! | `misfit`, `ending` | what no longer let it stand, how it ended |
 //! | `index`, `watch` | which orders there are; what is noted on the walk |
 //! | [`facts`], [`units`], `telling` | all of it as data, and in words |
@@ -23,6 +23,7 @@ mod misfit;
 mod network;
 mod paths;
 mod plan;
+mod refill;
 mod shortfall;
 mod telling;
 pub mod units;

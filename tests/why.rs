@@ -491,9 +491,73 @@ fn tells_a_release_and_the_hold_before_it() {
     assert_eq!(it["end"]["reason"], "released");
     let why = it["end"]["why"].as_str().unwrap();
     assert!(
-        why.contains("no more than the deadband of 1 MW since 2026-03-01 00:01:04, for the release hold of 1 min"),
+        why.contains("less than the deadband of 1 MW since 2026-03-01 00:01:04, for the release hold of 1 min"),
         "{why}"
     );
+    assert!(!why.contains("minimum run"), "{why}");
+}
+
+#[test]
+fn tells_the_minimum_run_that_kept_an_order_beyond_the_hold() {
+    let runs = bid("runs", 10, r#""min_mw":0,"max_mw":4,"min_run_s":150"#);
+    let enough = r#"{"node":"a","generation_mw":70,"load_mw":60}"#;
+    let then: Vec<(i64, &str, &str)> =
+        (61..300).step_by(4).map(|second| (second, "grid.telemetry", enough)).collect();
+    let small = small(&[("dr.bid", &runs)], &then);
+    let it = small.order("demand_response");
+    assert_eq!(it["end"]["reason"], "released");
+    let why = it["end"]["why"].as_str().unwrap();
+    assert!(why.contains("since 2026-03-01 00:01:04"), "{why}");
+    assert!(why.contains("its minimum run of 150 s kept it until 2026-03-01 00:02:34"), "{why}");
+}
+
+#[test]
+fn tells_that_load_shed_is_served_again_at_once() {
+    let out = ("grid.line_status", r#"{"line":"l","in_service":false}"#);
+    let then = [
+        (30, "grid.telemetry", r#"{"node":"a","generation_mw":70,"load_mw":60}"#),
+        (34, "grid.telemetry", r#"{"node":"a","generation_mw":70,"load_mw":60}"#),
+    ];
+    let small = small(&[out], &then);
+    let it = small.order("curtailment");
+    assert_eq!(it["end"]["reason"], "released");
+    let why = it["end"]["why"].as_str().unwrap();
+    assert!(why.contains("a plan that sheds 10 MW is given up at once"), "{why}");
+}
+
+#[test]
+fn tells_what_a_clearing_would_choose_in_an_orders_place() {
+    // Without `first`, 4 MW are lacking: 3 of `spare` would leave less than the minimum of `least`.
+    let bids = [
+        bid("first", 10, r#""min_mw":0,"max_mw":4"#),
+        bid("spare", 20, r#""min_mw":0,"max_mw":6"#),
+        bid("least", 30, r#""min_mw":2,"max_mw":6"#),
+    ];
+    let mut more: Vec<(&str, &str)> = bids.iter().map(|bid| ("dr.bid", bid.as_str())).collect();
+    more.push(("grid.line_status", r#"{"line":"l","in_service":false}"#));
+    let small = small(&more, &[]);
+    let of_first = |it: &&Value| it["asks"]["demand_response"]["bid"] == "first";
+    let it = small.told.values().find(of_first).expect("the cheapest bid is activated");
+    let instead: Vec<(&str, i64)> = it["without"]["instead"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|by| (by["name"].as_str().unwrap(), millionths(&by["mw"])))
+        .collect();
+    assert_eq!(instead, [("spare", 2_000_000), ("least", 2_000_000)]);
+    assert_eq!(millionths(&it["without"]["unmet_mw"]), 0);
+}
+
+#[test]
+fn names_the_dearer_minimum_that_cut_a_bid_back() {
+    let bids =
+        [bid("cheap", 10, r#""min_mw":0,"max_mw":9"#), bid("dear", 20, r#""min_mw":3,"max_mw":6"#)];
+    let mut more: Vec<(&str, &str)> = bids.iter().map(|bid| ("dr.bid", bid.as_str())).collect();
+    more.push(("dr.program", r#"{"program":"p","region":"A","capacity_mw":20}"#));
+    let small = small(&more, &[]);
+    let it = small.order("demand_response");
+    assert_eq!(why_bid(it, "cheap"), "cut back so that the minimum of dear, 3 MW, fits");
+    assert!(why_bid(it, "dear").contains("it is at its minimum"), "{}", why_bid(it, "dear"));
 }
 
 #[test]

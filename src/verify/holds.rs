@@ -126,7 +126,7 @@ pub(super) fn may_be_held(scene: &Scene<'_>, standing: &Standing) -> bool {
 
 impl Scene<'_> {
     /// Whether a need is under the deadband, as far as a plan made for so much is concerned.
-    pub(super) fn is_under(&self, need: Watts, made_for: Watts) -> bool {
+    pub(crate) fn is_under(&self, need: Watts, made_for: Watts) -> bool {
         let deadband = self.rules.dispatch.deadband;
         if made_for <= deadband { need == Watts::ZERO } else { need < deadband }
     }

@@ -1,7 +1,7 @@
 //! The bids that there were to choose from, and why so much of each was taken and no more.
 
 use super::facts::Bid;
-use super::units::{At, Lasting, Mw, PerMwh};
+use super::units::{At, Lasting, Mw, PerMwh, Share};
 use crate::verify::scene::Scene;
 use gridweaver_dataflows::twins::book::{Kind, Standing};
 use gridweaver_dataflows::twins::ladder::Rated;
@@ -61,8 +61,8 @@ impl<'a> Choice<'a> {
         found
     }
 
-    /// How many bids of the area's region that are neither withdrawn nor over are still to come,
-    /// and how many are in other areas of the region.
+    /// How many bids of the area's region are outside their windows, and how many of the others are
+    /// in other areas of the region.
     pub(super) fn elsewhere(&self, region: &Text) -> (usize, usize) {
         let (mut outside, mut cut_off) = (0, 0);
         for (name, rated) in self.scene.rated() {
@@ -94,6 +94,7 @@ impl<'a> Choice<'a> {
                 program: it.bid.program.clone(),
                 price_per_mwh: PerMwh(it.bid.price),
                 score_per_mwh: PerMwh(it.rated.score),
+                reliability: Share(it.rated.reliability),
                 rank: it.rated.rank,
                 min_mw: Mw(it.bid.min),
                 max_mw: Mw(it.bid.max),
@@ -101,7 +102,7 @@ impl<'a> Choice<'a> {
                 held: self.is_held(it),
                 this: order.as_ref() == Some(this),
                 order,
-                why: self.why(it, dearest),
+                why: self.why(it, &candidates, dearest),
             }
         });
         told.collect()
@@ -118,7 +119,7 @@ impl<'a> Choice<'a> {
     }
 
     /// Why so much of a bid was taken and no more.
-    fn why(&self, it: &Candidate<'_>, dearest: Price) -> String {
+    fn why(&self, it: &Candidate<'_>, all: &[Candidate<'_>], dearest: Price) -> String {
         let held = self.taken.get(&it.bid.bid).and_then(|order| self.held_until(order, it.bid));
         if let Some(until) = held {
             let min_run = Lasting(it.bid.min_run.unwrap_or_default());
@@ -140,16 +141,19 @@ impl<'a> Choice<'a> {
         if let Some(why) = self.confirmed_less(it) {
             return why;
         }
-        self.bound(it, dearest)
+        self.bound(it, all, dearest)
     }
 
     /// Which limit binds an eligible bid that is not taken in full.
-    fn bound(&self, it: &Candidate<'_>, dearest: Price) -> String {
+    fn bound(&self, it: &Candidate<'_>, all: &[Candidate<'_>], dearest: Price) -> String {
         let program = &it.bid.program;
         let (room, least) = (self.room(program), it.bid.min);
         let capacity = self.program(program).and_then(|it| it.capacity).unwrap_or_default();
         if it.taken == Watts::ZERO && self.short == Watts::ZERO && it.rated.score >= dearest {
-            return "not needed: cheaper bids, or those that must run on, meet the need".to_owned();
+            let held = all.iter().any(|other| self.is_held(other));
+            let others =
+                if held { "cheaper bids, and those that must run on," } else { "cheaper bids" };
+            return format!("not needed: {others} meet the need");
         }
         if room <= Watts::ZERO {
             return format!(
@@ -159,7 +163,7 @@ impl<'a> Choice<'a> {
             );
         }
         if it.taken > Watts::ZERO && self.short == Watts::ZERO {
-            return "no more was needed".to_owned();
+            return self.in_part(it, all);
         }
         if it.taken == Watts::ZERO && room < least {
             let (room, capacity) = (Mw(room), Mw(capacity));
@@ -178,7 +182,38 @@ impl<'a> Choice<'a> {
         "the choice of bids that costs least does without it".to_owned()
     }
 
-    fn confirmed_less(&self, it: &Candidate<'_>) -> Option<String> {
+    /// Why an eligible bid is taken in part, with nothing short and room left in its program.
+    fn in_part(&self, it: &Candidate<'_>, all: &[Candidate<'_>]) -> String {
+        let key = |it: &Candidate<'_>| (it.rated.score, it.submitted, it.bid.bid.clone());
+        let chosen = |other: &&Candidate<'_>| other.taken > Watts::ZERO && !self.is_held(other);
+        let at_minimum = |other: &&Candidate<'_>| other.taken == other.bid.min;
+        let mut dearer = all.iter().filter(|other| key(other) > key(it)).filter(chosen);
+        if let Some(last) = dearer.rfind(at_minimum) {
+            let (bid, least) = (&last.bid.bid, Mw(last.bid.min));
+            return format!("cut back so that the minimum of {bid}, {least}, fits");
+        }
+        let cheaper = all.iter().filter(|other| key(other) < key(it)).filter(chosen);
+        let mut spare_of: BTreeMap<&Text, Watts> = BTreeMap::new();
+        for other in cheaper {
+            *spare_of.entry(&other.bid.program).or_default() += other.bid.max - other.taken;
+        }
+        let reached = spare_of.into_iter().map(|(program, spare)| {
+            let own = if *program == it.bid.program { it.taken } else { Watts::ZERO };
+            spare.min(self.room(program) + own)
+        });
+        let spare: Watts = reached.sum();
+        if it.taken == it.bid.min && Watts::ZERO < spare && spare < it.taken {
+            let spare = Mw(spare);
+            return format!(
+                "it is at its minimum, and the cheaper bids in use have only {spare} left to give in \
+                 its place"
+            );
+        }
+        "no more was needed".to_owned()
+    }
+
+    /// That its participant confirmed less than was ordered, where it did.
+    pub(super) fn confirmed_less(&self, it: &Candidate<'_>) -> Option<String> {
         let of_bid = |standing: &&Standing| standing.order.kind.bid() == Some(&it.bid.bid);
         let before = self.scene.before.values().find(of_bid)?;
         let confirmed = before.confirmed().filter(|power| *power < before.order.amount)?;

@@ -2,16 +2,16 @@
 
 use super::facts::{Answer, End, Replacing};
 use super::misfit::misfit;
-use super::plan::{Plans, in_words, why_made};
+use super::plan::{Plans, back_in, in_words, why_made};
 use super::units::{At, Lasting, Mw};
-use crate::verify::scene::Scene;
+use crate::verify::scene::{ONE_KILOWATT, Scene};
 use gridweaver_dataflows::twins::book::{Kind, Standing};
 use gridweaver_model::decision::{EndReason, Event};
 use gridweaver_model::{Time, Watts};
 
 /// What was noted of an order while it stood.
 pub(super) struct Course<'a> {
-    /// Since when its area's need has been over.
+    /// Since when the need that its plan was made for has been over.
     pub(super) idle_since: Option<Time>,
     /// What was answered to it.
     pub(super) answers: &'a [Answer],
@@ -103,16 +103,45 @@ fn why_released(scene: &Scene<'_>, order: &Standing, course: &Course<'_>) -> Str
         );
     }
     let dispatch = &scene.rules.dispatch;
-    let hold = Lasting(dispatch.release_hold);
+    let (hold, deadband) = (dispatch.release_hold, Mw(dispatch.deadband));
+    let plan = scene.plans_before.get(&order.plan).map(|plan| &plan.created);
     match course.idle_since {
-        Some(since) => format!(
-            "no longer needed: area {area} has lacked no more than the deadband of {} since {}, \
-             for the release hold of {hold}",
-            Mw(dispatch.deadband),
-            At(since)
-        ),
-        None => in_words(EndReason::Released).to_owned(),
+        Some(since) if since + hold <= scene.end => {
+            let lacked = match plan {
+                Some(plan) if plan.shortfall <= dispatch.deadband => "nothing".to_owned(),
+                _ => format!("less than the deadband of {deadband}"),
+            };
+            format!(
+                "no longer needed: area {area} has lacked {lacked} since {}, for the release hold of \
+                 {}{}",
+                At(since),
+                Lasting(hold),
+                held_on(scene, order, since + hold)
+            )
+        }
+        _ => match plan.map(|plan| plan.unmet).filter(|unmet| *unmet >= ONE_KILOWATT) {
+            // What sheds less is adopted at once.
+            Some(unmet) => format!(
+                "no longer needed: the need of area {area} is over{}, and a plan that sheds {} is \
+                 given up at once, without the release hold of {}",
+                back_in(scene),
+                Mw(unmet),
+                Lasting(hold)
+            ),
+            None => in_words(EndReason::Released).to_owned(),
+        },
     }
+}
+
+/// That an order's minimum run kept it beyond an instant at which it would have been released.
+fn held_on(scene: &Scene<'_>, order: &Standing, due: Time) -> String {
+    let bid = order.order.kind.bid().and_then(|bid| scene.bid(bid));
+    let min_run = bid.and_then(|bid| bid.min_run).unwrap_or_default();
+    let until = order.runs_from + min_run;
+    if until <= due {
+        return String::new();
+    }
+    format!("; its minimum run of {} kept it until {}", Lasting(min_run), At(until))
 }
 
 fn revised(scene: &Scene<'_>, order: &Standing) -> Option<String> {

@@ -300,6 +300,8 @@ pub struct Bid {
     pub price_per_mwh: PerMwh,
     /// What it is chosen by.
     pub score_per_mwh: PerMwh,
+    /// Its participant's, which the score makes up for.
+    pub reliability: Share,
     /// Its place among its program's eligible bids.
     pub rank: Option<u64>,
     /// Its least.

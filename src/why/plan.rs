@@ -118,8 +118,27 @@ fn own_reason(scene: &Scene<'_>, new: &NewPlan<'_>, plans: &Plans) -> Option<Str
     }
     let unmet: Watts = old.iter().map(|(plan, _)| plan.unmet).sum();
     let better = unmet - created.unmet;
-    (better >= ONE_KILOWATT)
-        .then(|| format!("it serves {} of what {names} had to leave unmet", Mw(better)))
+    (better >= ONE_KILOWATT).then(|| {
+        let (better, back) = (Mw(better), back_in(scene));
+        format!("it leaves {better} less unmet than {names} did{back}")
+    })
+}
+
+/// The lines that came back in this tick, in brackets; nothing where none did.
+pub(super) fn back_in(scene: &Scene<'_>) -> String {
+    let back = scene.collections.lines.iter().filter(|(_, held)| {
+        let word = held
+            .word
+            .as_ref()
+            .filter(|word| word.value && scene.end - word.version.time <= scene.rules.tick);
+        word.is_some() && held.in_service()
+    });
+    let lines: Vec<&str> = back.map(|(name, _)| name.as_str()).collect();
+    match lines.len() {
+        0 => String::new(),
+        1 => format!(" (line {} is back in service)", lines[0]),
+        _ => format!(" (lines {} are back in service)", lines.join(", ")),
+    }
 }
 
 /// The orders cancelled in this tick, with the area that each served.
@@ -143,7 +162,7 @@ pub(super) fn in_words(reason: EndReason) -> &'static str {
         EndReason::Failed => "its participant failed",
         EndReason::OptedOut => "its participant opted out",
         EndReason::NoResponse => "nobody acknowledged it in time",
-        EndReason::Constraint => "a limit no longer holds it",
+        EndReason::Constraint => "a limit no longer allows it",
         EndReason::Island => "its path no longer joins its areas",
         EndReason::Removed => "what it rests on was removed",
     }
@@ -171,7 +190,7 @@ fn limit(applied: &ConstraintApplied) -> Limit {
         }
         ConstraintKind::Surplus => format!("area {subject} sends all it can spare, {limit}"),
         ConstraintKind::Island => {
-            format!("no other area of island {subject} has anything to spare")
+            format!("island {subject} holds no other area with anything to spare")
         }
     };
     Limit {

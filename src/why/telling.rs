@@ -88,9 +88,9 @@ fn activated(it: &Explanation, asked: &Activation, page: &mut Page) {
         },
     ));
     page.say(&format!(
-        "It is paid {}: {}. It was chosen by its score of {}, which is the price made dearer by \
-         unreliability (its reliability is {}) and cheaper by a long window ({}). That is rank {} \
-         of the {} bids of its program that could be chosen.",
+        "It is paid {}: {}. It was chosen by its score of {} (the lower the better), which is the \
+         price made dearer by unreliability (its reliability is {}) and cheaper by a long window \
+         ({}). That is rank {} of the {} bids of its program that could be chosen.",
         asked.price_per_mwh,
         it.cost_per_h,
         asked.score_per_mwh,
@@ -142,7 +142,7 @@ fn lacked(it: &Explanation, lacks: &Shortfall, page: &mut Page) {
     let balance = lacks.load_mw.0 + lacks.relief_mw.0 - lacks.available_mw.0;
     let declared = lacks.declared_shortfall_mw;
     if declared.0 > Watts::ZERO {
-        rows.push(("by the meters", Mw(balance)));
+        rows.push(("lacking by the meters", Mw(balance)));
         rows.push(("declared by the operator", declared));
     }
     rows.push(("shortfall", lacks.shortfall_mw));
@@ -150,7 +150,7 @@ fn lacked(it: &Explanation, lacks: &Shortfall, page: &mut Page) {
     if declared.0 > Watts::ZERO {
         let greater =
             if declared.0 > balance { "the operator's figure" } else { "the meters' figure" };
-        page.say(&format!("The greater of the two counts, and not less than nothing: {greater}."));
+        page.say(&format!("The greater of the two counts: {greater}."));
     }
     page.say(&format!(
         "The area has {} node{} in island {} and was generating {}.",
@@ -181,9 +181,13 @@ fn changed(it: &Explanation, since: &SinceEnough, page: &mut Page) {
     if since.reshaped {
         text += "Its nodes did not make up an area of their own then. ";
     }
+    if it.shortfall.declared_shortfall_mw.0 > Watts::ZERO {
+        let declared = it.shortfall.declared_shortfall_mw;
+        text += &format!("Since then the operator declared that it lacks {declared}. ");
+    }
     let (load, available) = (since.load_change_mw, since.available_change_mw);
     if (load.0, available.0) == (Watts::ZERO, Watts::ZERO) {
-        text += "The load of its nodes and what their generation can reach are the same as then.";
+        text += "The load of its nodes and what their generation can reach are the same as then. ";
     } else {
         text += &format!(
             "Since then the load of its nodes changed by {} and what their generation can reach by \

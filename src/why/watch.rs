@@ -22,7 +22,7 @@ pub(super) struct Watch {
     wanted: BTreeMap<Text, Text>,
     /// Each region asked for when it last lacked nothing.
     enough: BTreeMap<Text, Enough>,
-    /// Since when the areas with orders asked for have lacked no more than the deadband.
+    /// Since when each plan's area has lacked less than the deadband.
     idle: BTreeMap<Text, Time>,
     answers: BTreeMap<Text, Vec<Answer>>,
     plans: Plans,
@@ -77,16 +77,15 @@ impl Watch {
         }
     }
 
-    /// Notes since when a need has been over: at the deadband or less, as a plan made for more than
-    /// that is released by.
+    /// Notes since when the need of each plan that stood has been over.
     fn note_idle(&mut self, scene: &Scene<'_>) {
-        let deadband = scene.rules.dispatch.deadband;
-        for area in scene.totals.keys() {
-            let lacks = scene.readings(area).first().map_or(Watts::ZERO, |it| it.shortfall);
-            if lacks > deadband {
-                self.idle.remove(area);
+        self.idle.retain(|plan, _| scene.plans_before.contains_key(plan));
+        for (name, plan) in scene.plans_before {
+            let lacks = scene.readings(&plan.area).first().map_or(Watts::ZERO, |it| it.shortfall);
+            if scene.is_under(lacks, plan.created.shortfall) {
+                self.idle.entry(name.clone()).or_insert(scene.end);
             } else {
-                self.idle.entry(area.clone()).or_insert(scene.end);
+                self.idle.remove(name);
             }
         }
     }
@@ -95,7 +94,7 @@ impl Watch {
         for (id, told) in self.told.iter_mut().filter(|(_, told)| told.end.is_none()) {
             let Some(standing) = scene.before.get(id) else { continue };
             let course = Course {
-                idle_since: self.idle.get(&standing.area).copied(),
+                idle_since: self.idle.get(&standing.plan).copied(),
                 answers: self.answers.get(id).map_or(&[], Vec::as_slice),
                 plans: &self.plans,
             };

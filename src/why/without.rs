@@ -1,9 +1,10 @@
-//! What would serve in an order's place, with all other orders as they stand: the next bids of its
-//! area, then the next paths to it, then nothing, at the price of lost load.
+//! What would serve in an order's place, with all other orders as they stand: other bids of its area,
+//! chosen as a clearing chooses, then the next paths to it, then nothing, at the price of lost load.
 
 use super::bids::{Candidate, Choice};
 use super::facts::{Instead, Without};
 use super::network::{Network, Way, path_of};
+use super::refill::{Offer, Refill};
 use super::units::{Mw, PerHour, PerMwh};
 use crate::verify::scene::{ONE_KILOWATT, Scene};
 use gridweaver_dataflows::twins::book::{Kind, Standing};
@@ -26,12 +27,10 @@ pub(super) fn without(
     let mut search = Search { missing: lacking, instead: vec![] };
     // A curtailment is what is left when nothing else serves.
     if !matches!(order.order.kind, Kind::Curtailment) {
-        let mut bids = Bids::of(order, choice, lost_load);
-        bids.that_fit(&mut search);
+        by_bids(order, choice, lost_load, &mut search);
         if let Some(mut detours) = Detours::of(scene, order) {
             detours.serve(&order.area, lost_load, &mut search);
         }
-        bids.that_overshoot(&mut search, lost_load);
     }
     let unmet = search.missing;
     let served = search.instead.iter().map(|it| PerHour::of(it.price_per_mwh.0, it.mw.0).0);
@@ -58,60 +57,40 @@ impl Search {
     }
 }
 
-/// The other bids of the area, and what their programs have left without the order.
-struct Bids<'a> {
-    others: Vec<Candidate<'a>>,
-    room: BTreeMap<Text, Watts>,
+/// Serves what is lacking by the other bids of the area, as a clearing would choose among what the
+/// standing orders leave of them.
+fn by_bids(order: &Standing, choice: &Choice<'_>, lost_load: Price, search: &mut Search) {
+    if search.missing < ONE_KILOWATT {
+        return;
+    }
+    let own = order.order.kind.bid();
+    let mut others = choice.candidates();
+    others.retain(|it| {
+        it.rated.eligible()
+            && Some(&it.bid.bid) != own
+            && it.rated.score < lost_load
+            && choice.confirmed_less(it).is_none()
+    });
+    let programs = others.iter().map(|it| it.bid.program.clone());
+    let mut room: BTreeMap<Text, Watts> =
+        programs.map(|program| (program.clone(), choice.room(&program))).collect();
+    if let Kind::DemandResponse { program, .. } = &order.order.kind {
+        room.entry(program.clone()).and_modify(|room| *room += order.order.amount);
+    }
+    let offers = others.iter().map(offer).collect();
+    let parts = Refill { offers, room, lost_load }.fill(search.missing);
+    for (it, part) in others.iter().zip(parts).filter(|(_, part)| *part > Watts::ZERO) {
+        search.take("bid", it.bid.bid.to_string(), part, it.bid.price);
+    }
 }
 
-impl<'a> Bids<'a> {
-    fn of(order: &Standing, choice: &Choice<'a>, lost_load: Price) -> Self {
-        let own = order.order.kind.bid();
-        let mut others = choice.candidates();
-        others.retain(|it| {
-            it.rated.eligible() && Some(&it.bid.bid) != own && it.rated.score < lost_load
-        });
-        let programs = others.iter().map(|it| it.bid.program.clone());
-        let mut room: BTreeMap<Text, Watts> =
-            programs.map(|program| (program.clone(), choice.room(&program))).collect();
-        if let Kind::DemandResponse { program, .. } = &order.order.kind {
-            room.entry(program.clone()).and_modify(|room| *room += order.order.amount);
-        }
-        Self { others, room }
-    }
-
-    /// What a bid could give beyond what is taken of it.
-    fn spare(&self, it: &Candidate<'_>) -> Watts {
-        let room = self.room.get(&it.bid.program).copied().unwrap_or_default();
-        (it.bid.max - it.taken).min(room)
-    }
-
-    fn that_fit(&mut self, search: &mut Search) {
-        for at in 0..self.others.len() {
-            let it = &self.others[at];
-            let power = self.spare(it).min(search.missing);
-            let least = if it.taken > Watts::ZERO { Watts(1) } else { it.bid.min.max(Watts(1)) };
-            if power >= least && search.missing >= ONE_KILOWATT {
-                let (name, price) = (it.bid.bid.to_string(), it.bid.price);
-                self.room.entry(it.bid.program.clone()).and_modify(|room| *room -= power);
-                self.others[at].taken += power;
-                search.take("bid", name, power, price);
-            }
-        }
-    }
-
-    /// A bid whose minimum is more than is missing, where that is cheaper than to shed.
-    fn that_overshoot(&mut self, search: &mut Search, lost_load: Price) {
-        let shed = PerHour::of(lost_load, search.missing);
-        let fits = |it: &&Candidate<'_>| {
-            it.taken == Watts::ZERO && self.spare(it) >= it.bid.min && it.bid.min > search.missing
-        };
-        let cost = |it: &&Candidate<'_>| PerHour::of(it.rated.score, it.bid.min);
-        let best = self.others.iter().filter(fits).min_by_key(cost);
-        if let Some(it) = best.filter(|it| search.missing >= ONE_KILOWATT && cost(it) < shed) {
-            let (name, power, price) = (it.bid.bid.to_string(), it.bid.min, it.bid.price);
-            search.take("bid", name, power, price);
-        }
+/// What a bid could give beyond what is taken of it.
+fn offer(it: &Candidate<'_>) -> Offer {
+    Offer {
+        program: it.bid.program.clone(),
+        score: it.rated.score.max(Price::ZERO),
+        least: if it.taken > Watts::ZERO { Watts::ZERO } else { it.bid.min },
+        most: it.bid.max - it.taken,
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn bids(it: &Explanation, page: &mut Page) {
     }
     if it.bids_outside_window > 0 {
         page.say(&format!(
-            "{} further bids of region {} are outside their windows at that time.",
+            "{} further bids of region {} are outside their windows: not begun, or over.",
             it.bids_outside_window, it.region
         ));
     }
@@ -36,85 +36,131 @@ pub(super) fn bids(it: &Explanation, page: &mut Page) {
 /// What came before and after the order's own bid.
 fn around(it: &Explanation, at: usize, page: &mut Page) {
     let (before, after) = (&it.bids[..at], &it.bids[at + 1..]);
-    let in_full = |bid: &&Bid| bid.taken_mw == bid.max_mw;
-    let taken = before.iter().filter(in_full);
-    let power: Watts = taken.clone().map(|bid| bid.taken_mw.0).sum();
+    let taken: Vec<&Bid> = before.iter().filter(|bid| in_full(bid)).collect();
     page.say(&match before.len() {
-        0 => "No bid of the area had a lower score than this one.".to_owned(),
+        0 => "No bid of the area has a lower score than this one.".to_owned(),
         count => format!(
-            "{count} bids have a lower score than this one (or the same and came earlier); {} of \
-             them are taken in full, {} together.",
-            taken.count(),
-            Mw(power)
+            "{} a lower score than this one (or the same and came earlier); {} taken in full{}.",
+            have(count),
+            share(taken.len(), count),
+            together(&taken)
         ),
     });
-    let passed_over: Vec<&Bid> = before.iter().filter(|bid| !in_full(bid)).collect();
-    if !passed_over.is_empty() {
-        page.say("Cheaper, and not taken in full:");
-        table(&passed_over, page);
-    }
-    page.say(&format!("This one: {}.", it.bids[at].why));
-    if after.is_empty() {
-        page.say("No bid of the area had a higher score.");
+    part("With a lower score, and not taken in full:", before, page);
+    let this = &it.bids[at];
+    page.say(&if in_full(this) {
+        "This one is taken in full.".to_owned()
     } else {
-        let taken = after.iter().filter(|bid| bid.taken_mw.0 > Watts::ZERO);
-        let power: Watts = taken.clone().map(|bid| bid.taken_mw.0).sum();
-        let held = match taken.clone().filter(|bid| bid.held).count() {
-            0 => String::new(),
-            held => format!(" ({held} of those must run on for their minimum runs)"),
-        };
-        let dearer = after.len();
-        page.say(&match taken.count() {
-            0 => format!("{dearer} bids have a higher score; none of them is taken."),
-            taken => format!(
-                "{dearer} bids have a higher score; {taken} of them are taken too{held}, {} \
-                 together.",
-                Mw(power)
-            ),
-        });
-        let next: Vec<&Bid> = after.iter().filter(|bid| !in_full(bid)).collect();
-        if !next.is_empty() {
-            page.say("Next in line, and not taken in full:");
-            table(&next, page);
-        }
+        let (taken, most, why) = (this.taken_mw, this.max_mw, &this.why);
+        format!("This one gives {taken} of the {most} that it offers: {why}.")
+    });
+    if after.is_empty() {
+        page.say("No bid of the area has a higher score.");
+        return;
+    }
+    let taken: Vec<&Bid> = after.iter().filter(|bid| bid.taken_mw.0 > Watts::ZERO).collect();
+    let held = taken.iter().filter(|bid| bid.held).count();
+    let held = match held {
+        0 => String::new(),
+        _ if held == taken.len() => " (as they must run on for their minimum runs)".to_owned(),
+        1 => " (one of those must run on for its minimum run)".to_owned(),
+        _ => format!(" ({held} of those must run on for their minimum runs)"),
+    };
+    page.say(&format!(
+        "{} a higher score; {} taken{held}{}.",
+        have(after.len()),
+        share(taken.len(), after.len()),
+        together(&taken)
+    ));
+    part("With a higher score, and not taken in full:", after, page);
+}
+
+fn in_full(bid: &Bid) -> bool {
+    bid.taken_mw == bid.max_mw
+}
+
+/// `1 bid has` or `3 bids have`.
+fn have(count: usize) -> String {
+    if count == 1 { "1 bid has".to_owned() } else { format!("{count} bids have") }
+}
+
+/// How many of some bids, as the subject of what is said of them.
+fn share(count: usize, of: usize) -> String {
+    match (count, of) {
+        (0, 1) => "it is not".to_owned(),
+        (1, 1) => "it is".to_owned(),
+        (0, _) => "none of them is".to_owned(),
+        (1, _) => "1 of them is".to_owned(),
+        _ if count == of => "all of them are".to_owned(),
+        _ => format!("{count} of them are"),
     }
 }
 
-fn all(it: &Explanation, page: &mut Page) {
-    let taken = it.bids.iter().filter(|bid| bid.taken_mw.0 > Watts::ZERO);
-    let power: Watts = taken.clone().map(|bid| bid.taken_mw.0).sum();
-    if it.bids.is_empty() {
-        return;
+/// What some bids give together; nothing where there are none.
+fn together(bids: &[&Bid]) -> String {
+    let power = Mw(bids.iter().map(|bid| bid.taken_mw.0).sum());
+    match bids.len() {
+        0 => String::new(),
+        1 => format!(", {power}"),
+        _ => format!(", {power} together"),
     }
-    page.say(&format!(
-        "Demand response comes first: {} of {} bids are taken, {} together.",
-        taken.count(),
-        it.bids.len(),
-        Mw(power)
-    ));
-    let left: Vec<&Bid> = it.bids.iter().filter(|bid| bid.taken_mw != bid.max_mw).collect();
-    if left.is_empty() {
-        page.say("All of them are taken in full.");
-    } else {
-        page.say("Not taken in full:");
+}
+
+/// Those of some bids that are not taken in full, under a line of their own.
+fn part(title: &str, bids: &[Bid], page: &mut Page) {
+    let left: Vec<&Bid> = bids.iter().filter(|bid| !in_full(bid)).collect();
+    if !left.is_empty() {
+        page.say(title);
         table(&left, page);
     }
 }
 
+fn all(it: &Explanation, page: &mut Page) {
+    let count = it.bids.len();
+    if count == 0 {
+        return;
+    }
+    let taken: Vec<&Bid> = it.bids.iter().filter(|bid| bid.taken_mw.0 > Watts::ZERO).collect();
+    if it.bids.iter().all(in_full) {
+        let which =
+            if count == 1 { "the only bid is".to_owned() } else { format!("all {count} bids are") };
+        page.say(&format!(
+            "Demand response comes first: {which} taken in full{}.",
+            together(&taken)
+        ));
+        return;
+    }
+    page.say(&format!(
+        "Demand response comes first: of {count} bid{}, {} taken{}.",
+        if count == 1 { "" } else { "s" },
+        match taken.len() {
+            0 => "none is".to_owned(),
+            1 => "1 is".to_owned(),
+            taken => format!("{taken} are"),
+        },
+        together(&taken)
+    ));
+    part("Not taken in full:", &it.bids, page);
+}
+
 fn table(bids: &[&Bid], page: &mut Page) {
-    let mut rows =
-        vec![["bid", "score", "price", "offers", "taken", "why"].map(ToOwned::to_owned).to_vec()];
+    let mut rows = vec![
+        ["bid", "score", "price", "reliable", "offers", "taken", "why"]
+            .map(ToOwned::to_owned)
+            .to_vec(),
+    ];
     for bid in bids.iter().take(ROWS_MAX) {
         rows.push(vec![
             bid.bid.to_string(),
             bid.score_per_mwh.to_string(),
             bid.price_per_mwh.to_string(),
+            bid.reliability.to_string(),
             format!("{} to {}", number(bid.min_mw), bid.max_mw),
             bid.taken_mw.to_string(),
             bid.why.clone(),
         ]);
     }
-    page.table(&[false, true, true, true, true, false], &rows);
+    page.table(&[false, true, true, true, true, true, false], &rows);
     if bids.len() > ROWS_MAX {
         page.line(&format!("  … and {} more (--json has all)", bids.len() - ROWS_MAX));
     }
@@ -161,14 +207,18 @@ pub(super) fn paths(it: &Explanation, page: &mut Page) {
         page.say(&format!("No path leads from an area with power to spare to area {}.", it.area));
         return;
     }
-    let needed = it.plan.as_ref().is_some_and(|plan| plan.transfer_mw.0 > Watts::ZERO);
-    if !needed && it.without.unmet_mw.0 == Watts::ZERO && matches!(it.asks, Asks::DemandResponse(_))
-    {
-        page.say("Transfers were not needed: demand response comes first, and meets the need.");
+    if let (Asks::DemandResponse(_), Some(plan)) = (&it.asks, &it.plan) {
+        let all_met = (plan.transfer_mw.0, plan.unmet_mw.0) == (Watts::ZERO, Watts::ZERO);
+        page.say(if all_met {
+            "Transfers were not needed: demand response comes first, whatever they cost, and meets \
+             the need."
+        } else {
+            "Demand response comes first, whatever transfers cost; they serve what it leaves."
+        });
     }
-    page.say("Paths, cheapest first:");
+    page.say("Paths in use and the cheapest of each sender, cheapest first:");
     let mut rows = vec![
-        ["path", "per MWh arriving", "lost", "arrives", "room", "why no more"]
+        ["path", "per MWh arriving", "lost", "arrives", "room left", "why no more"]
             .map(ToOwned::to_owned)
             .to_vec(),
     ];
@@ -213,9 +263,19 @@ pub(super) fn without(it: &Explanation, page: &mut Page) {
         Asks::Transfer(asked) => format!(" and the path {} not used", asked.path.join(" > ")),
         _ => String::new(),
     };
+    let (lacking, total) = (without.lacking_mw, without.cost_per_h);
+    let lost_load = without.lost_load_price_per_mwh;
+    if without.instead.is_empty() {
+        page.say(&format!(
+            "With everything else as it stands{path}, {lacking} would be lacking and nothing could \
+             serve it: load would be shed, at the lost-load price of {lost_load}: {total}, {}.",
+            against(total, it.cost_per_h)
+        ));
+        return;
+    }
     page.say(&format!(
-        "With everything else as it stands{path}, {} would be lacking. It would be served by:",
-        without.lacking_mw
+        "With everything else as it stands{path}, {lacking} would be lacking. In its place there \
+         would be:"
     ));
     for instead in &without.instead {
         let cost = PerHour::of(instead.price_per_mwh.0, instead.mw.0);
@@ -223,15 +283,30 @@ pub(super) fn without(it: &Explanation, page: &mut Page) {
         page.item(&format!("{} by {kind} {name} at {price}: {cost}", instead.mw));
     }
     if without.unmet_mw.0 > Watts::ZERO {
-        let price = without.lost_load_price_per_mwh;
-        let cost = PerHour::of(price.0, without.unmet_mw.0);
         let unmet = without.unmet_mw;
+        let cost = PerHour::of(lost_load.0, unmet.0);
         page.item(&format!(
-            "{unmet} by nothing: load shed, at the lost-load price of {price}: {cost}"
+            "{unmet} of load shed, as nothing could serve it, at the lost-load price of \
+             {lost_load}: {cost}"
         ));
     }
-    let total = without.cost_per_h;
     page.say(&format!("Together {total}, {}.", against(total, it.cost_per_h)));
+    let over: Watts = without.instead.iter().map(|it| it.mw.0).sum::<Watts>() - lacking.0;
+    if over > Watts::ZERO {
+        page.say(&format!("{} of it is more than is lacking, as bids have minimums.", Mw(over)));
+    }
+    if matches!(it.asks, Asks::DemandResponse(_)) && total < it.cost_per_h {
+        page.say(match without.instead.iter().any(|it| it.kind == "path") {
+            true => {
+                "That this would cost less does not count: transfers serve only what demand \
+                 response leaves."
+            }
+            false => {
+                "That this would cost less does not count: bids are chosen by their scores, and paid \
+                 their prices."
+            }
+        });
+    }
 }
 
 /// The orders that serve an area, by kind.

@@ -3,6 +3,7 @@
 use super::choice::serving_by_kind;
 use super::page::Page;
 use crate::why::facts::{Explanation, Plan};
+use crate::why::units::Mw;
 use gridweaver_model::Watts;
 
 /// What was planned.
@@ -11,9 +12,12 @@ pub(super) fn planned(it: &Explanation, page: &mut Page) {
     page.heading("What was planned");
     page.say(&format!("Plan {} was made at {}: {}.", plan.plan, plan.time, plan.why));
     page.table(&[false, true, false], &rows(it, plan));
-    page.say(&format!("Bids and transfers of the plan cost {}.", plan.cost_per_h));
+    page.say(&format!("Its bids and transfers cost {} together.", plan.cost_per_h));
     if plan.held_mw.0 > Watts::ZERO {
-        page.say(&format!("{} of it are held by the minimum runs of bids.", plan.held_mw));
+        page.say(&format!(
+            "{} of the demand response must run on, as bids have minimum runs.",
+            plan.held_mw
+        ));
     }
     if !plan.limits.is_empty() {
         page.say("Limits that the plan reached:");
@@ -46,7 +50,11 @@ fn rows(it: &Explanation, plan: &Plan) -> Vec<Vec<String>> {
         rows.push(row("besides", plan.over_delivery_mw.to_string(), note));
     }
     rows.push(row("by transfers, as they arrive", plan.transfer_mw.to_string(), told("transfer")));
-    rows.push(row("met by nothing", plan.unmet_mw.to_string(), told("curtailment")));
+    let shed = match told("curtailment") {
+        told if told.is_empty() => told,
+        told => format!("{told} to shed load"),
+    };
+    rows.push(row("met by nothing", plan.unmet_mw.to_string(), shed));
     rows
 }
 
@@ -72,7 +80,7 @@ pub(super) fn ended(it: &Explanation, page: &mut Page) {
                 end.time,
                 end.reason.replace('_', " "),
                 end.why,
-                end.shortfall_mw
+                or_nothing(end.shortfall_mw)
             ));
         }
         Some(end) => {
@@ -83,23 +91,28 @@ pub(super) fn ended(it: &Explanation, page: &mut Page) {
                 end.time,
                 by.join(" and "),
                 end.why,
-                end.shortfall_mw
+                or_nothing(end.shortfall_mw)
             ));
         }
     }
+}
+
+fn or_nothing(lacked: Mw) -> String {
+    if lacked.0 == Watts::ZERO { "nothing".to_owned() } else { lacked.to_string() }
 }
 
 /// What `verify` says of its ticks.
 pub(super) fn checked(it: &Explanation, page: &mut Page) {
     if it.breaches.is_empty() {
         page.say(
-            "The records of its first and last tick break no rule of dispatch (checked anew).",
+            "The records of the moments at which it was written and ended break no rule of dispatch \
+             (checked anew).",
         );
         return;
     }
     page.heading("What is wrong with the records");
     page.say(
-        "They break rules of dispatch in its first or last tick, so that what is said above may \
+        "They break rules of dispatch when it was written or ended, so that what is said above may \
          not be what was seen then. Are --input and --config those that the orders were made with?",
     );
     for breach in it.breaches.iter().take(5) {

@@ -24,7 +24,8 @@ pub(crate) fn run(input: &Path, output: &Path) -> anyhow::Result<(u64, String)> 
             from: None,
             recorded: Recorded::default(),
         }],
-        dead_letters: None,
+        discover: None,
+        dead_letters: Vec::new(),
         workers: 1,
         limits: Limits {
             records: engine.in_flight_records,
@@ -33,6 +34,8 @@ pub(crate) fn run(input: &Path, output: &Path) -> anyhow::Result<(u64, String)> 
         },
         record_bytes_max: Options::default().record_bytes_max,
         open_from: None,
+        live: None,
+        chosen: std::collections::BTreeMap::new(),
         restored: None,
         checkpoints: None,
         pace: None,

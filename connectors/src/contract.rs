@@ -177,6 +177,9 @@ pub enum Guarantee {
     /// A part of a tick may be there, and is cut off or passed over when the sink is opened
     /// again; what it held last is known then.
     Resumable,
+    /// A part of a tick may be there and stays there: it is gone on from. What the tick rests on must
+    /// go before its records.
+    Continued,
     /// What was written before is not known: ticks may be missing or there twice.
     BestEffort,
 }

@@ -32,7 +32,7 @@ mod sink;
 mod source;
 
 pub use error::NatsError;
-pub use resume::visit_ticks_from_the_end;
+pub use resume::{is_there, visit_ticks_from_the_end};
 pub use servers::{Credentials, Servers, Tls};
 pub use sink::{NatsSink, Opened, SinkOptions};
 pub use source::{NatsSource, SourceOptions, Start};

@@ -81,7 +81,7 @@ fn ticks_are_there_after_commit_each_record_on_its_subject() {
     let opened = open(&server.servers()).unwrap();
     assert_eq!((opened.last_tick_closed, opened.records_of_next.len()), (None, 0));
     let mut sink = opened.sink;
-    assert_eq!((sink.name(), sink.guarantee()), ("nats/ORDERS", Guarantee::Resumable));
+    assert_eq!((sink.name(), sink.guarantee()), ("nats/ORDERS", Guarantee::Continued));
     sink.append(tick(1, 3).as_bytes()).unwrap();
     sink.append(tick(2, 0).as_bytes()).unwrap();
     assert_eq!(server.admin().last_sequence(STREAM), 0);

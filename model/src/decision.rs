@@ -14,7 +14,7 @@ pub use dispatch::{
     ConstraintApplied, ConstraintKind, CurtailmentRecorded, DemandResponseActivated, EndReason,
     LineShare, OrderCancelled, PlanCreated, PlanInputs, ShortfallUnmet, TransferOrdered,
 };
-pub use tick_closed::{PassedOver, Refused, TICK_CLOSED, TickClosed};
+pub use tick_closed::{PassedOver, Refused, TICK_CLOSED, TICK_OPENED, TickClosed, TickOpened};
 pub use topology::{IslandChanged, Violation, ViolationKind};
 
 use crate::json::JsonWriter;

@@ -1,6 +1,6 @@
 //! `gridweaver compare`: two recorded outputs of one day side by side.
 
-use super::play::recorded;
+use super::recorded::recorded;
 use super::{Failure, usage};
 use anyhow::anyhow;
 use gridweaver::compare::compare;

@@ -24,8 +24,10 @@ pub use marks::Mark;
 pub use store::{CheckpointError, Store};
 
 pub(super) use keeper::{Kept, keep};
-pub(super) use marks::Marks;
 
+use marks::Marks;
+
+use super::choices::{Choices, Chosen};
 use super::writer::Tally;
 use crossbeam_channel::Sender;
 use gridweaver_dataflows::saved::{Piece, Restored};
@@ -45,6 +47,8 @@ pub struct Checkpoint {
     pub views: Restored,
     /// Where each partition is to be read from again, by its name.
     pub partitions: BTreeMap<String, Mark>,
+    /// What tells a partition's stream from another of that name, where something does.
+    pub identities: BTreeMap<String, String>,
     /// How far each output had come, in the configuration's order.
     pub streams: Vec<StreamMark>,
     /// What was written and counted.
@@ -76,6 +80,16 @@ pub struct Checkpoints {
     pub every: Duration,
 }
 
+/// A partition's name, and what tells its stream from another of that name.
+pub(super) type Named = (String, Option<String>);
+
+/// How far the outputs had come at a tick's end, and what was written since the last time.
+pub(super) struct WrittenUpTo {
+    pub(super) streams: Vec<StreamMark>,
+    pub(super) tally: Tally,
+    pub(super) choices: Choices,
+}
+
 /// Makes a checkpoint durable.
 pub type Keep = Box<dyn FnMut(&Checkpoint) -> Result<(), CheckpointError> + Send>;
 
@@ -92,7 +106,7 @@ pub(super) struct Checkpointing {
     unsaved: AtomicUsize,
     /// The newest tick saved.
     newest: AtomicU64,
-    marks: Vec<Mutex<Marks>>,
+    marks: Mutex<Vec<(Named, Marks)>>,
     to_keeper: Sender<Kept>,
 }
 
@@ -102,7 +116,7 @@ impl Checkpointing {
     pub(super) fn new(
         every: Duration,
         workers: usize,
-        marks: Vec<Marks>,
+        marks: Vec<(Named, Mark)>,
         newest: Tick,
         to_keeper: Sender<Kept>,
     ) -> Self {
@@ -114,7 +128,9 @@ impl Checkpointing {
             due: AtomicU64::new(NEVER),
             unsaved: AtomicUsize::new(0),
             newest: AtomicU64::new(newest),
-            marks: marks.into_iter().map(Mutex::new).collect(),
+            marks: Mutex::new(
+                marks.into_iter().map(|(named, mark)| (named, Marks::at(mark))).collect(),
+            ),
             to_keeper,
         }
     }
@@ -150,16 +166,48 @@ impl Checkpointing {
     }
 
     /// The writer has made all up to a tick's end durable.
-    pub(super) fn written(&self, tick: Tick, streams: Vec<StreamMark>, tally: Tally) {
-        let _ = self.to_keeper.send(Kept::Written(tick, streams, tally));
+    pub(super) fn written(&self, tick: Tick, written: WrittenUpTo) {
+        let _ = self.to_keeper.send(Kept::Written(tick, written));
+    }
+
+    /// Takes in a partition that was found while running, and where it begins.
+    pub(super) fn add(&self, named: Named, mark: Mark) {
+        self.lock_marks().push((named, Marks::at(mark)));
+    }
+
+    /// What was chosen before the run began, by partition.
+    fn chosen(&self) -> BTreeMap<String, Chosen> {
+        let marks = self.lock_marks();
+        let chosen = marks.iter().map(|((name, _), marks)| (name.clone(), marks.begun_with()));
+        chosen.collect()
+    }
+
+    /// Where each partition is to be read from again where all up to a tick is kept, and what tells
+    /// its stream from another. What was chosen before there is forgotten.
+    fn marks_after(
+        &self,
+        tick: Tick,
+        chosen: &mut BTreeMap<String, Chosen>,
+        rules: &Rules,
+    ) -> (BTreeMap<String, Mark>, BTreeMap<String, String>) {
+        let (mut partitions, mut identities) = (BTreeMap::new(), BTreeMap::new());
+        for ((name, identity), marks) in self.lock_marks().iter_mut() {
+            let mut mark = marks.after(tick, rules.end_of(tick));
+            let own = chosen.entry(name.clone()).or_default();
+            own.forget_before(mark.position);
+            mark.chosen = own.clone();
+            partitions.insert(name.clone(), mark);
+            identities.extend(identity.clone().map(|identity| (name.clone(), identity)));
+        }
+        (partitions, identities)
     }
 
     /// A partition was read on.
     pub(super) fn mark(&self, partition: usize, jumps: Vec<(Tick, Mark)>, latest: Mark) {
-        self.marks_of(partition).extend(jumps, latest);
+        self.lock_marks()[partition].1.extend(jumps, latest);
     }
 
-    fn marks_of(&self, partition: usize) -> MutexGuard<'_, Marks> {
-        self.marks[partition].lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_marks(&self) -> MutexGuard<'_, Vec<(Named, Marks)>> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -37,6 +37,8 @@ enum Delivered {
     Rows(usize, Vec<(Tick, Vec<Row>)>, Tick),
     /// The partition holds nobody back any more.
     End(usize),
+    /// A partition was found; to be answered once there is a capability for it.
+    Begin(usize, Sender<()>),
 }
 
 /// The worker's activators, once they run.
@@ -56,6 +58,15 @@ impl Delivery {
         self.wake();
     }
 
+    /// Tells of a partition that was found, and waits until the worker can take its rows.
+    pub(super) fn begin(&self, partition: usize) {
+        let (begun, to_begin) = crossbeam_channel::bounded(1);
+        let _ = self.sender.send(Delivered::Begin(partition, begun));
+        self.wake();
+        // An error: the worker is gone, and the run is over.
+        let _ = to_begin.recv();
+    }
+
     pub(super) fn end(&self, partition: usize) {
         let _ = self.sender.send(Delivered::End(partition));
     }
@@ -69,22 +80,25 @@ impl Delivery {
 /// A worker's end of the deliveries, and the partitions that it takes.
 pub(super) struct Inlet {
     receiver: Receiver<Delivered>,
-    partitions: Vec<usize>,
+    /// Each with the tick in which its watermark stands at the beginning.
+    partitions: Vec<(usize, Tick)>,
     activators: Activators,
     /// What its views begin with; let go as soon as they have taken their shares.
     restored: Option<Arc<Checkpoint>>,
 }
 
-/// The channels between `partitions` intakes and `workers` workers.
+/// The channels between the partitions' intakes and `workers` workers. `begins`: the ticks in which
+/// the partitions' watermarks stand.
 pub(super) fn inlets(
     workers: usize,
-    partitions: usize,
+    begins: &[Tick],
     restored: Option<&Arc<Checkpoint>>,
 ) -> (Vec<Delivery>, Vec<Inlet>) {
     let activators = Activators::default();
     let channels = (0..workers).map(|worker| {
         let (sender, receiver) = crossbeam_channel::unbounded();
-        let partitions = (worker..partitions).step_by(workers).collect();
+        let own = begins.iter().copied().enumerate().skip(worker).step_by(workers);
+        let partitions = own.collect();
         let activators = &activators;
         let delivery = Delivery { sender, activators: Arc::clone(activators) };
         let (activators, restored) = (Arc::clone(activators), restored.cloned());
@@ -136,6 +150,7 @@ fn work(
     let probe = Handle::new();
     let restored = inlet.restored.take();
     let first = worker.index() == 0;
+    let activators = Arc::clone(&inlet.activators);
     let mut saving = shared.checkpointing.as_ref().map(|checkpointing| Saving {
         checkpointing,
         to_writer: first.then(|| to_writer.clone()),
@@ -153,8 +168,15 @@ fn work(
         views
     });
     drop(restored);
+    let mut stood = 0;
     while !shared.is_read_out() || probe.less_than(&shared.target()) {
         worker.step_or_park(Some(PARK));
+        shared.end_where_closed();
+        // Event time may move without a record, by a silence or by the clock.
+        if !shared.finite && shared.target() != stood {
+            stood = shared.target();
+            wake(&activators);
+        }
         if let Some(saving) = &mut saving {
             saving.save_if_due(&probe, &views);
         }
@@ -227,11 +249,13 @@ fn rows<'scope>(
         let mut held: Vec<(usize, Tick, Option<Capability<Tick>>)> = inlet
             .partitions
             .iter()
-            .map(|partition| (*partition, shared.first_open, Some(capability.clone())))
+            .map(|(partition, begin)| (*partition, *begin, Some(capability.clone())))
             .collect();
         // The first worker's own: it holds the tick behind a checkpoint open until all have saved.
         let is_spare = shared.checkpointing.is_some() && scope.index() == 0;
         let mut spare = is_spare.then(|| capability.clone());
+        // For partitions yet to be found: it stands where everything stands.
+        let mut base = (!shared.finite).then(|| capability.clone());
         drop(capability);
         move |output| {
             for taken in 0.. {
@@ -261,6 +285,12 @@ fn rows<'scope>(
                             }
                         }
                     }
+                    Ok(Delivered::Begin(partition, begun)) => {
+                        if let Some(base) = &base {
+                            held.push((partition, *base.time(), Some(base.clone())));
+                        }
+                        let _ = begun.send(());
+                    }
                     Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
                 }
             }
@@ -273,7 +303,18 @@ fn rows<'scope>(
                 }
             }
             let limit = shared.limit();
-            for (_, reached, capability) in &mut held {
+            // Nothing that is passed over brings anything before the tick where the others stand.
+            let (least, passed_over) =
+                if shared.finite { (0, Vec::new()) } else { shared.gate.passed_over() };
+            if let Some(base) = &mut base
+                && least.min(limit) > *base.time()
+            {
+                base.downgrade(&least.min(limit));
+            }
+            for (partition, reached, capability) in &mut held {
+                if passed_over.contains(partition) {
+                    *reached = least.max(*reached);
+                }
                 if let Some(capability) = capability {
                     let to = (*reached).min(limit);
                     if to > *capability.time() {

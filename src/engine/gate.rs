@@ -6,9 +6,9 @@
 //! may read beyond the budget while nothing in flight could be closed without it: so a budget
 //! smaller than a tick still comes through, and memory is bounded by the budget and one tick.
 
+use super::frontier::{Frontier, Told};
 use gridweaver_model::Tick;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -35,11 +35,16 @@ pub(crate) struct Gate {
     state: Mutex<State>,
     changed: Condvar,
     limits: Limits,
+    clock: Clock,
 }
 
+/// The tick that the wall clock has come to, less the allowed lateness.
+pub(crate) type Clock = Box<dyn Fn() -> Tick + Send + Sync>;
+
 struct State {
-    /// The tick in which each partition's watermark stands; the greatest where it has ended.
-    watermarks: Vec<Tick>,
+    frontier: Frontier,
+    /// Whether the wall clock may drive event time.
+    is_driven: bool,
     in_flight: BTreeMap<Tick, Load>,
     total: Load,
     /// Dead letters on their way to the writer.
@@ -51,21 +56,22 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 impl Gate {
     /// `watermarks`: the ticks in which those of the partitions stand.
-    pub(crate) fn new(watermarks: Vec<Tick>, limits: Limits) -> Self {
+    pub(crate) fn new(watermarks: Vec<Tick>, limits: Limits, clock: Clock) -> Self {
         let state = State {
-            watermarks,
+            frontier: Frontier::new(watermarks),
+            is_driven: true,
             in_flight: BTreeMap::new(),
             total: Load::default(),
             letters: Load::default(),
         };
-        Self { state: Mutex::new(state), changed: Condvar::new(), limits }
+        Self { state: Mutex::new(state), changed: Condvar::new(), limits, clock }
     }
 
-    /// Waits until a partition may read a batch. False: the run is to stop.
-    pub(crate) fn wait_turn(&self, partition: usize, stop: &AtomicBool) -> bool {
+    /// Waits until a partition may read a batch. False: the run is over.
+    pub(crate) fn wait_turn(&self, partition: usize, is_over: impl Fn() -> bool) -> bool {
         let mut state = self.lock();
-        while !stop.load(Ordering::SeqCst) {
-            if self.may_read(&state, partition) {
+        while !is_over() {
+            if self.may_read(&mut state, partition) {
                 return true;
             }
             let waited = self.changed.wait_timeout(state, LOOK_EVERY);
@@ -74,9 +80,13 @@ impl Gate {
         false
     }
 
-    fn may_read(&self, state: &State, partition: usize) -> bool {
-        let own = state.watermarks[partition];
-        let least = state.least();
+    fn may_read(&self, state: &mut State, partition: usize) -> bool {
+        // Whether it is still silent only reading tells: else we would be what keeps it so.
+        if state.frontier.is_passed_over(partition) {
+            return true;
+        }
+        let least = state.least(&self.clock);
+        let own = state.frontier.of(partition);
         if state.letters.records >= self.limits.records || state.letters.bytes >= self.limits.bytes
         {
             return false;
@@ -106,15 +116,51 @@ impl Gate {
             state.total.records += records;
             state.total.bytes += bytes;
         }
-        if state.watermarks[partition] != watermark {
-            state.watermarks[partition] = watermark;
+        if state.frontier.advance(partition, watermark) {
             self.changed.notify_all();
         }
     }
 
+    /// Takes in a partition that was found while running; returns its number.
+    pub(crate) fn add(&self, position: u64) -> usize {
+        self.lock().frontier.add(position)
+    }
+
+    /// A partition was read to its head at `position` and is passed over until it is heard again.
+    pub(crate) fn pass_over(&self, partition: usize, position: u64, was_live: bool) {
+        self.lock().frontier.pass_over(partition, position, was_live);
+        self.changed.notify_all();
+    }
+
+    /// A partition that was passed over is heard again: its records enter the tick returned, or
+    /// later ones.
+    pub(crate) fn hear(&self, partition: usize) -> Tick {
+        let mut state = self.lock();
+        let is_driven = state.is_driven;
+        state.frontier.hear(partition, || is_driven.then(|| (self.clock)()))
+    }
+
+    /// Whom a closed tick was closed without; what was told before is not told again.
+    pub(super) fn tell(&self, closed: Tick) -> Vec<Told> {
+        self.lock().frontier.tell(closed)
+    }
+
+    /// Those that are passed over, and the least watermark of the others: nothing that they still
+    /// bring enters a tick before it.
+    pub(crate) fn passed_over(&self) -> (Tick, Vec<usize>) {
+        let mut state = self.lock();
+        let least = state.least(&self.clock);
+        (least, state.frontier.passed_over().collect())
+    }
+
+    /// From now on the wall clock moves nothing.
+    pub(crate) fn rest(&self) {
+        self.lock().is_driven = false;
+    }
+
     /// A partition has ended: it holds nobody back.
     pub(crate) fn end(&self, partition: usize) {
-        self.lock().watermarks[partition] = Tick::MAX;
+        self.lock().frontier.end(partition);
         self.changed.notify_all();
     }
 
@@ -146,7 +192,7 @@ impl Gate {
 
     /// The tick in which the least watermark stands.
     pub(crate) fn least(&self) -> Tick {
-        self.lock().least()
+        self.lock().least(&self.clock)
     }
 
     /// Wakes whoever waits, so that it sees that the run is to stop.
@@ -160,8 +206,9 @@ impl Gate {
 }
 
 impl State {
-    fn least(&self) -> Tick {
-        self.watermarks.iter().copied().min().unwrap_or(Tick::MAX)
+    fn least(&mut self, clock: &Clock) -> Tick {
+        let is_driven = self.is_driven;
+        self.frontier.least(|| is_driven.then(clock))
     }
 }
 
@@ -171,11 +218,11 @@ mod tests {
 
     fn gate(records: u64) -> Gate {
         let limits = Limits { records, bytes: 1 << 30, skew_max: 3 };
-        Gate::new(vec![0; 2], limits)
+        Gate::new(vec![0; 2], limits, Box::new(|| 0))
     }
 
     fn may_read(gate: &Gate, partition: usize) -> bool {
-        gate.may_read(&gate.lock(), partition)
+        gate.may_read(&mut gate.lock(), partition)
     }
 
     #[test]

@@ -1,13 +1,17 @@
 //! One partition: bytes to admitted rows, dead letters and a watermark.
 //!
-//! Admission depends on the partition's own content alone. Every record read has exactly one
-//! outcome; those that end here (dead letters, watermarks, records of ticks that stay open) are
-//! counted here, the others by `dedup`.
+//! Admission depends on the partition's own content alone, and on what the wall clock chose of it:
+//! that it was passed over while silent, that records were of the future. Such a choice is made once
+//! and repeated whenever the partition is read again. Every record read has exactly one outcome;
+//! those that end here (dead letters, watermarks, records of ticks that stay open) are counted here,
+//! the others by `dedup`.
 
 use super::Shared;
 use super::checkpoint::Mark;
+use super::choices::Chosen;
 use super::drive::Delivery;
 use super::pace::Pace;
+use super::silence::{Live, Silence, now};
 use super::writer::ToWriter;
 use crossbeam_channel::Sender;
 use gridweaver_connectors::{Batch, Progress, Source, SourceError};
@@ -18,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 /// What a partition brought.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +67,10 @@ pub(super) struct Intake {
     pub(super) pace: Option<Pace>,
     /// Where it begins, and what was true there.
     pub(super) mark: Mark,
+    /// What the wall clock decides, if it may bring more for ever.
+    pub(super) live: Option<Live>,
+    /// Whether it was found while running.
+    pub(super) is_found: bool,
 }
 
 /// What a partition has come to.
@@ -70,6 +79,11 @@ struct State {
     reading: Reading,
     /// The latest tick that a record was admitted to.
     newest: Option<Tick>,
+    /// What is to be repeated of what was chosen.
+    chosen: Chosen,
+    silence: Silence,
+    /// The wall clock when the last batch came.
+    now: Time,
 }
 
 /// A line, where it lies, and the watermark just before it.
@@ -87,6 +101,10 @@ struct Sorted {
     letter_bytes: u64,
     /// First records of ticks later than all before, by those ticks.
     jumps: Vec<(Tick, Mark)>,
+    /// Records refused as `future`: the first and last of each range.
+    futures: Vec<(u64, u64)>,
+    /// Whether the last record was one of them.
+    ends_in_future: bool,
 }
 
 /// Rows of one tick and family.
@@ -109,10 +127,9 @@ impl Intake {
             self.delivery.end(self.partition);
         }
         if read.is_err() {
-            self.shared.stop.store(true, Ordering::SeqCst);
-            self.shared.gate.wake();
+            self.shared.fail();
         }
-        self.shared.reading.fetch_sub(1, Ordering::SeqCst);
+        self.shared.leave();
         self.delivery.wake();
         read
     }
@@ -121,13 +138,16 @@ impl Intake {
         let shared = Arc::clone(&self.shared);
         let records_max = shared.gate.batch_records();
         let mut batch = Batch::new(self.pace.as_ref().map_or(records_max, |_| 1));
-        let Mark { partition, reading, .. } = std::mem::take(&mut self.mark);
-        let mut state = State { partition, reading, newest: None };
+        let mut state = self.begin();
         let mut bytes_seen = 0;
-        while shared.gate.wait_turn(self.partition, &shared.stop) {
+        while shared.gate.wait_turn(self.partition, || shared.is_over()) {
+            let asked = Instant::now();
             match self.source.read(&mut batch)? {
                 Progress::Finished => return Ok(state.reading),
-                Progress::Waiting => continue,
+                Progress::Waiting => {
+                    self.wait(asked, &mut state);
+                    continue;
+                }
                 Progress::Read => {}
             }
             let mut sorted = self.sort(&batch, &mut state);
@@ -135,14 +155,54 @@ impl Intake {
                 pace.wait(sorted.newest(), &shared.stop);
             }
             self.mark_on(std::mem::take(&mut sorted.jumps), &state);
-            let watermark = shared.first_open.max(state.partition.tick(&shared.rules));
-            self.hand_over(sorted, watermark);
+            self.hand_over(sorted, &state);
             let bytes = self.source.bytes_read();
             shared.progress.records.fetch_add(batch.len() as u64, Ordering::Relaxed);
             shared.progress.bytes.fetch_add(bytes - bytes_seen, Ordering::Relaxed);
             bytes_seen = bytes;
         }
         Ok(state.reading)
+    }
+
+    fn begin(&mut self) -> State {
+        let Mark { partition, reading, chosen, was_live, .. } = std::mem::take(&mut self.mark);
+        let timeout = self.live.and_then(|live| live.idle_timeout);
+        let has_brought = reading.read > 0 || self.source.position() > 0;
+        let mut silence = Silence::new(timeout, has_brought, was_live);
+        if self.is_found {
+            silence.begin_passed_over();
+        }
+        State { partition, reading, newest: None, chosen, silence, now: now() }
+    }
+
+    /// It was read to its head and brought nothing.
+    fn wait(&self, asked: Instant, state: &mut State) {
+        let position = self.source.position();
+        if self.repeat(position, state) {
+            self.mark_on(Vec::new(), state);
+            self.hand_over(Sorted::default(), state);
+        }
+        if self.live.is_some() && state.silence.wait(asked.elapsed()) {
+            self.shared.gate.pass_over(self.partition, position, state.silence.was_live());
+            self.delivery.wake();
+        }
+    }
+
+    /// Repeats up to where the partition was passed over before the record at a position. True: its
+    /// watermark may have moved.
+    fn repeat(&self, position: u64, state: &mut State) -> bool {
+        let Some(closed) = state.chosen.closed_at(position) else { return false };
+        state.partition = state.partition.closed_before(closed);
+        true
+    }
+
+    /// It brings something: where it was passed over, that enters no tick closed meanwhile.
+    fn hear(&self, state: &mut State) {
+        if state.silence.hear() {
+            let open = self.shared.gate.hear(self.partition);
+            let closed = self.shared.rules.start_of(open);
+            state.partition = state.partition.closed_before(closed);
+        }
     }
 
     /// Tells where to read on from, should this be the last that is kept. It comes before the rows
@@ -153,6 +213,8 @@ impl Intake {
                 position: self.source.position(),
                 partition: state.partition,
                 reading: state.reading.clone(),
+                was_live: state.silence.was_live(),
+                ..Mark::default()
             };
             checkpointing.mark(self.partition, jumps, latest);
         }
@@ -160,11 +222,16 @@ impl Intake {
 
     fn sort(&self, batch: &Batch, state: &mut State) -> Sorted {
         let mut sorted = Sorted::default();
+        state.now = if self.live.is_some() { now() } else { state.now };
         for (index, (offset, line)) in batch.iter().enumerate() {
-            let place = Place { offset, line, before: state.partition };
+            if !state.chosen.is_empty() {
+                self.repeat(offset, state);
+            }
             match decode(line, self.record_bytes_max) {
-                Ok(record) => self.admit(record, &place, state, &mut sorted),
+                Ok(record) => self.take(record, offset, line, state, &mut sorted),
                 Err(refusal) => {
+                    self.hear(state);
+                    let place = Place { offset, line, before: state.partition };
                     let mut detail = refusal.detail;
                     let length = batch.full_length(index);
                     if length > line.len() as u64 {
@@ -178,6 +245,59 @@ impl Intake {
             state.reading.read += 1;
         }
         sorted
+    }
+
+    /// Takes a well-formed record: one of the future is refused and moves nothing.
+    fn take(
+        &self,
+        record: Record,
+        offset: u64,
+        line: &[u8],
+        state: &mut State,
+        sorted: &mut Sorted,
+    ) {
+        let time = record.time();
+        let was_refused = !state.chosen.is_empty() && state.chosen.is_refused(offset);
+        let ahead_ms = self.live.map_or(0, |live| time.0 - state.now.0 - live.ahead_max.0);
+        let is_known = self.shared.rules.tick_of(time) < self.shared.first_unwritten;
+        if was_refused || (ahead_ms > 0 && !is_known) {
+            let place = Place { offset, line, before: state.partition };
+            self.refuse_future(&place, time, was_refused, state, sorted);
+            return;
+        }
+        sorted.ends_in_future = false;
+        if let Some(live) = self.live {
+            self.hear(state);
+            state.silence.note(time, state.now, live.ahead_max, is_known);
+        }
+        let place = Place { offset, line, before: state.partition };
+        self.admit(record, &place, state, sorted);
+    }
+
+    fn refuse_future(
+        &self,
+        place: &Place<'_>,
+        time: Time,
+        was_refused: bool,
+        state: &mut State,
+        sorted: &mut Sorted,
+    ) {
+        if was_refused && self.shared.goes_on {
+            // It was written with the tick that told of it.
+            *state.reading.refused.entry(Reason::Future).or_default() += 1;
+            return;
+        }
+        if !was_refused {
+            match sorted.futures.last_mut() {
+                Some((_, to)) if sorted.ends_in_future => *to = place.offset,
+                _ => sorted.futures.push((place.offset, place.offset)),
+            }
+            sorted.ends_in_future = true;
+        }
+        let detail = format!(
+            "its time {time} is further past the clock of the machine than engine.max_ahead allows"
+        );
+        self.letter(Reason::Future, detail, place, state, sorted);
     }
 
     fn admit(&self, record: Record, place: &Place<'_>, state: &mut State, sorted: &mut Sorted) {
@@ -213,7 +333,8 @@ impl Intake {
         state.newest = Some(tick);
         if self.shared.checkpointing.is_some() {
             let (position, partition) = (place.offset, place.before);
-            let mark = Mark { position, partition, reading: state.reading.clone() };
+            let (reading, was_live) = (state.reading.clone(), state.silence.was_live());
+            let mark = Mark { position, partition, reading, was_live, ..Mark::default() };
             sorted.jumps.push((tick, mark));
         }
     }
@@ -231,10 +352,23 @@ impl Intake {
         state: &mut State,
         sorted: &mut Sorted,
     ) {
-        *state.reading.refused.entry(reason).or_default() += 1;
-        if state.partition.tick(&self.shared.rules) < self.shared.letters_from {
+        if state.partition.tick(&self.shared.rules) < self.shared.first_unwritten {
+            // It was written before the tick was.
+            *state.reading.refused.entry(reason).or_default() += 1;
             return;
         }
+        self.letter(reason, detail, place, state, sorted);
+    }
+
+    fn letter(
+        &self,
+        reason: Reason,
+        detail: String,
+        place: &Place<'_>,
+        state: &mut State,
+        sorted: &mut Sorted,
+    ) {
+        *state.reading.refused.entry(reason).or_default() += 1;
         sorted.letter_bytes += place.line.len() as u64;
         sorted.letters.push(DeadLetter {
             source: self.source.name().to_owned(),
@@ -247,12 +381,14 @@ impl Intake {
 
     /// Hands a batch over. Dead letters go first: they must be durable before the tick of the
     /// watermark that they were read at, which can't close before the rows behind them.
-    fn hand_over(&self, sorted: Sorted, watermark: Tick) {
-        let Sorted { runs, letters, letter_bytes, .. } = sorted;
+    fn hand_over(&self, sorted: Sorted, state: &State) {
+        let watermark = self.shared.first_open.max(state.partition.tick(&self.shared.rules));
+        let Sorted { runs, letters, letter_bytes, futures, .. } = sorted;
         if !letters.is_empty() {
             self.shared.gate.send_letters(letters.len() as u64, letter_bytes);
+            let (partition, bytes) = (self.partition, letter_bytes);
             // The writer ends only with an error, and then everything is stopping.
-            let _ = self.letters.send(ToWriter::Letters { letters, bytes: letter_bytes });
+            let _ = self.letters.send(ToWriter::Letters { partition, letters, bytes, futures });
         }
         let load = |run: &Run| (run.tick, run.rows.len() as u64, run.bytes);
         let loads: Vec<(Tick, u64, u64)> = runs.iter().map(load).collect();

@@ -4,14 +4,16 @@
 //! 1, each tick ended by its `dispatch.tick_closed`. What is queued is appended and made durable
 //! together; only then do its records stop being in flight.
 
-use super::checkpoint::{Checkpoint, StreamMark};
+use super::checkpoint::{Checkpoint, StreamMark, WrittenUpTo};
+use super::choices::Choices;
+use super::letters::DeadLetters;
 use super::{EngineError, Shared, fault};
 use crate::unmet::Unmet;
 use crossbeam_channel::Receiver;
-use gridweaver_connectors::{Sink, SinkError};
+use gridweaver_connectors::{Guarantee, Sink, SinkError};
 use gridweaver_dataflows::closing::ClosedTick;
 use gridweaver_dataflows::dedup::Outcomes;
-use gridweaver_model::decision::{Event, TickClosed};
+use gridweaver_model::decision::{Event, Refused, TickClosed, TickOpened};
 use gridweaver_model::{DeadLetter, Decision, Text, Tick, Time, Watts};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -32,10 +34,14 @@ pub(super) enum ToWriter {
     },
     /// Dead letters of a partition.
     Letters {
+        /// Which.
+        partition: usize,
         /// In the partition's order.
         letters: Vec<DeadLetter>,
         /// Their raw bytes, for the budget.
         bytes: u64,
+        /// The first and last of each range that was refused as `future`.
+        futures: Vec<(u64, u64)>,
     },
     /// All ticks up to this one were sent: how far the outputs have come is to be kept.
     Checkpoint(Tick),
@@ -131,10 +137,16 @@ struct Stream {
 /// The writer's thread.
 pub(super) struct Writer {
     streams: Vec<Stream>,
-    dead_letters: Option<Box<dyn Sink>>,
+    dead_letters: Vec<DeadLetters>,
     shared: Arc<Shared>,
     written: Written,
     started: Instant,
+    /// What earlier runs wrote of the clock's choices, by the ticks that are decided again.
+    chosen: BTreeMap<Time, Choices>,
+    /// Ranges refused as `future` that no tick told of yet.
+    futures: Vec<Refused>,
+    /// What was told since the last checkpoint.
+    told: Choices,
 }
 
 /// Messages that are made durable together.
@@ -143,7 +155,8 @@ const COMMIT_MAX: usize = 256;
 impl Writer {
     pub(super) fn new(
         outputs: Vec<Output>,
-        dead_letters: Option<Box<dyn Sink>>,
+        dead_letters: Vec<DeadLetters>,
+        chosen: BTreeMap<Time, Choices>,
         restored: Option<&Checkpoint>,
         shared: Arc<Shared>,
     ) -> Self {
@@ -156,6 +169,9 @@ impl Writer {
             dead_letters,
             written: Written { tally, latencies: Latencies::default() },
             started: Instant::now(),
+            chosen,
+            futures: Vec::new(),
+            told: Choices::default(),
             shared,
         }
     }
@@ -165,8 +181,7 @@ impl Writer {
         let shared = Arc::clone(&self.shared);
         let written = self.write_all(messages);
         if written.is_err() {
-            shared.stop.store(true, Ordering::SeqCst);
-            shared.gate.wake();
+            shared.fail();
         }
         written
     }
@@ -185,31 +200,47 @@ impl Writer {
         let mut durable = None;
         let mut closed = Vec::new();
         let mut letters_done = (0, 0);
-        let mut letters_text = Vec::new();
+        let mut gathered = Vec::new();
         let mut kept = Vec::new();
         for message in group {
             match message {
-                ToWriter::Letters { letters, bytes } => {
+                ToWriter::Letters { partition, letters, bytes, futures } => {
+                    let name = self.shared.name_of(partition);
+                    let futures = futures.into_iter();
+                    self.futures.extend(futures.map(|(from, to)| Refused {
+                        partition: name.clone(),
+                        from,
+                        to,
+                    }));
                     letters_done.0 += letters.len() as u64;
                     letters_done.1 += bytes;
-                    letters.iter().for_each(|letter| letter.write(&mut letters_text));
+                    gathered.extend(letters);
                 }
-                ToWriter::Tick { tick, closed_at } => {
-                    if tick.tick >= self.shared.letters_from {
-                        tick.refused.iter().for_each(|letter| letter.write(&mut letters_text));
+                ToWriter::Tick { mut tick, closed_at } => {
+                    let refused = std::mem::take(&mut tick.refused);
+                    self.written.tally.refused += refused.len() as u64;
+                    if tick.tick >= self.shared.first_unwritten {
+                        gathered.extend(refused);
                     }
-                    self.append_letters(&mut letters_text)?;
+                    self.append_letters(&mut gathered)?;
                     self.append(&tick)?;
                     durable = Some(tick.tick);
                     closed.push(closed_at);
                 }
                 ToWriter::Checkpoint(tick) => {
                     let marks = self.streams.iter().map(|stream| stream.mark).collect();
-                    kept.push((tick, marks, self.written.tally.clone()));
+                    kept.push((
+                        tick,
+                        WrittenUpTo {
+                            streams: marks,
+                            tally: self.written.tally.clone(),
+                            choices: std::mem::take(&mut self.told),
+                        },
+                    ));
                 }
             }
         }
-        self.append_letters(&mut letters_text)?;
+        self.append_letters(&mut gathered)?;
         self.commit()?;
         self.shared.gate.release_letters(letters_done.0, letters_done.1);
         if let Some(tick) = durable {
@@ -219,25 +250,25 @@ impl Writer {
         }
         closed.into_iter().for_each(|closed_at| self.note_latency(closed_at));
         if let Some(checkpointing) = &self.shared.checkpointing {
-            for (tick, marks, tally) in kept {
-                checkpointing.written(tick, marks, tally);
+            for (tick, written) in kept {
+                checkpointing.written(tick, written);
             }
         }
         Ok(())
     }
 
-    fn append_letters(&mut self, text: &mut Vec<u8>) -> Result<(), SinkError> {
-        if let (Some(sink), false) = (&mut self.dead_letters, text.is_empty()) {
-            sink.append(text)?;
+    fn append_letters(&mut self, gathered: &mut Vec<DeadLetter>) -> Result<(), SinkError> {
+        for output in &mut self.dead_letters {
+            output.append(gathered)?;
         }
-        text.clear();
+        gathered.clear();
         Ok(())
     }
 
     /// Makes all durable; dead letters first, as a tick's end vouches for them.
     fn commit(&mut self) -> Result<(), SinkError> {
-        if let Some(sink) = &mut self.dead_letters {
-            sink.commit()?;
+        for output in &mut self.dead_letters {
+            output.sink.commit()?;
         }
         fault::step(fault::BEFORE_COMMIT);
         for (index, stream) in self.streams.iter_mut().enumerate() {
@@ -253,8 +284,9 @@ impl Writer {
     fn append(&mut self, tick: &ClosedTick) -> Result<(), EngineError> {
         let end = self.shared.rules.end_of(tick.tick);
         self.count(tick);
+        let choices = self.choices(tick.tick, end);
         for stream in &mut self.streams {
-            let (text, digest) = stream.text(&tick.decisions, end);
+            let (text, digest) = stream.text(&tick.decisions, end, &choices);
             let Output { sink, from, recorded, .. } = &mut stream.output;
             let before = recorded.digests.pop_first();
             if before.is_some() || recorded.last >= Some(end) {
@@ -269,10 +301,24 @@ impl Writer {
         Ok(())
     }
 
+    /// What the tick depends on of what the wall clock chose: as it was written before, else what
+    /// was not told yet.
+    fn choices(&mut self, tick: Tick, end: Time) -> Choices {
+        let choices = self.chosen.remove(&end).unwrap_or_else(|| {
+            let mut refused = std::mem::take(&mut self.futures);
+            refused.sort_by(|a, b| (&a.partition, a.from).cmp(&(&b.partition, b.from)));
+            Choices { passed_over: self.shared.passed_over(tick), refused }
+        });
+        if self.shared.checkpointing.is_some() {
+            self.told.passed_over.extend_from_slice(&choices.passed_over);
+            self.told.refused.extend_from_slice(&choices.refused);
+        }
+        choices
+    }
+
     fn count(&mut self, tick: &ClosedTick) {
         let written = &mut self.written.tally;
         written.outcomes.add(&tick.outcomes);
-        written.refused += tick.refused.len() as u64;
         written.ticks += 1;
         for decision in &tick.decisions {
             *written.records.entry(Text::const_new(decision.event.type_name())).or_default() += 1;
@@ -307,8 +353,22 @@ impl Writer {
 
 impl Stream {
     /// A tick's lines: its records of this stream's types, then its end; and the records' digest.
-    fn text(&mut self, decisions: &[Decision], end: Time) -> (Vec<u8>, String) {
+    /// Where an output can't take back half of a tick, what it rests on goes before it.
+    fn text(&mut self, decisions: &[Decision], end: Time, choices: &Choices) -> (Vec<u8>, String) {
         let mut text = Vec::new();
+        let mut opening = Vec::new();
+        let Choices { passed_over, refused } = choices.clone();
+        let sink = self.output.sink.name().to_owned();
+        if self.output.sink.guarantee() == Guarantee::Continued && !choices.is_empty() {
+            let opened = TickOpened {
+                sink: sink.clone(),
+                tick: end,
+                passed_over: passed_over.clone(),
+                refused: refused.clone(),
+            };
+            opened.write_line(&mut opening, self.mark.sequence);
+            opening.push(b'\n');
+        }
         let mut records = 0;
         for decision in decisions {
             if !self.takes(decision) {
@@ -321,18 +381,19 @@ impl Stream {
         }
         let digest = hex(&Sha256::digest(&text));
         let closed = TickClosed {
-            sink: self.output.sink.name().to_owned(),
+            sink,
             tick: end,
             term: 0,
             records,
             digest: digest.clone(),
-            passed_over: Vec::new(),
-            refused: Vec::new(),
+            passed_over,
+            refused,
         };
         closed.write_line(&mut text, self.mark.sequence);
         text.push(b'\n');
         self.mark.tick_end = Some(end);
-        (text, digest)
+        opening.append(&mut text);
+        (opening, digest)
     }
 
     fn takes(&self, decision: &Decision) -> bool {

@@ -43,6 +43,8 @@ pub(super) struct RecordedTick {
     pub(super) records: Vec<Recorded>,
     /// The line of its `tick_closed`.
     pub(super) closed: Option<u64>,
+    /// Whether it was closed without waiting for somebody.
+    pub(super) passed_over: bool,
 }
 
 /// A record read ahead.
@@ -108,8 +110,14 @@ impl<'a> Stream<'a> {
                     check_place(tick.records.last(), &decision, line, end, breaches);
                     tick.records.push(Recorded { line, decision });
                 }
+                Body::TickOpened(_) if tick.records.is_empty() => {}
+                Body::TickOpened(_) => {
+                    let detail = "records of the tick stand before it";
+                    breaches.tell(end, line, "a tick_opened comes first in its tick", detail);
+                }
                 Body::TickClosed(closed) => {
                     tick.closed = Some(line);
+                    tick.passed_over = !closed.passed_over.is_empty();
                     let digest = hex(&std::mem::take(&mut digest).finalize());
                     check_closed(&closed, count, &digest, line, breaches);
                 }
@@ -160,7 +168,7 @@ impl<'a> Stream<'a> {
         if end.0.rem_euclid(self.rules.tick.0) != 0 {
             breaches.tell(end, line, "a record's time is its tick's end", "no tick ends then");
         }
-        // A tick_closed is not counted: its number is the last record's.
+        // The records around a tick are not counted: their number is the last record's.
         let counted = matches!(written.body, Body::Decision(_));
         self.sequence += u64::from(counted);
         if written.sequence != self.sequence {

@@ -72,6 +72,8 @@ impl<'a> Checker<'a> {
     ) -> Vec<Breach> {
         let mut reached: Option<Tick> = None;
         let mut input = self.walk.next_tick();
+        // Where all fell silent, the clock closed ticks on its own.
+        let mut is_driven = false;
         loop {
             let end = orders.next_end(&mut self.breaches);
             let order_tick = end.map(|end| self.rules.first_ending_at_or_after(end));
@@ -85,7 +87,8 @@ impl<'a> Checker<'a> {
                 continue;
             }
             // Past the last input nothing closes, and so nothing more comes due.
-            let due = self.due.first().copied().filter(|due| *due < next && input_tick.is_some());
+            let may_come = input_tick.is_some() || is_driven;
+            let due = self.due.first().copied().filter(|due| *due < next && may_come);
             let tick = due.unwrap_or(next);
             self.due = self.due.split_off(&tick.saturating_add(1));
             let rows = if input_tick == Some(tick) { input.take() } else { None };
@@ -95,7 +98,10 @@ impl<'a> Checker<'a> {
             let recorded = (order_tick == Some(tick) && due.is_none())
                 .then(|| orders.next_tick(&mut self.breaches))
                 .flatten();
-            let past_history = input_tick.is_none();
+            if let Some(recorded) = &recorded {
+                is_driven = recorded.passed_over;
+            }
+            let past_history = input_tick.is_none() && !is_driven;
             self.check_closing(tick, rows.is_some(), recorded.as_ref(), past_history);
             let records = recorded.unwrap_or_default().records;
             self.step(tick, rows.map(|(_, rows)| rows), &records, look);

@@ -3,7 +3,7 @@
 
 use gridweaver::connectors::{Batch, Guarantee, Progress, Sink, SinkError, Source, SourceError};
 use gridweaver::dataflows::twins::replay::reads;
-use gridweaver::engine::{Job, Limits, Outcome, Output, Recorded, Watch, run};
+use gridweaver::engine::{DeadLetters, Job, Limits, Outcome, Output, Recorded, Watch, run};
 use gridweaver::model::decision::reading::{Body, read};
 use gridweaver::model::{Decision, Rules, Tick, Time};
 use gridweaver::verify::{Breach, verify};
@@ -136,12 +136,15 @@ impl Play {
         Job {
             rules: self.rules.clone(),
             sources,
+            discover: None,
             outputs: Vec::new(),
-            dead_letters: None,
+            dead_letters: Vec::new(),
             workers: self.workers,
             limits: self.limits,
             record_bytes_max: RECORD_BYTES_MAX,
             open_from: self.open_from,
+            live: None,
+            chosen: BTreeMap::new(),
             restored: None,
             checkpoints: None,
             pace: None,
@@ -162,7 +165,7 @@ impl Play {
             from: None,
             recorded: Recorded::default(),
         });
-        job.dead_letters = Some(Box::new(letters.clone()));
+        job.dead_letters = vec![DeadLetters::of_all(Box::new(letters.clone()))];
         let outcome = finished(job);
         let (orders, dead_letters) =
             (orders.text.lock().unwrap().clone(), letters.text.lock().unwrap().clone());

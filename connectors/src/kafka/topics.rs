@@ -15,6 +15,19 @@ pub enum Topics {
     Pattern(String),
 }
 
+impl Topics {
+    /// Whether a topic is one of them.
+    #[must_use]
+    pub fn hold(&self, topic: &str) -> bool {
+        match self {
+            Self::Names(names) => names.iter().any(|name| name == topic),
+            Self::Pattern(text) => {
+                !topic.starts_with("__") && Regex::new(text).is_ok_and(|is| is.is_match(topic))
+            }
+        }
+    }
+}
+
 /// All partitions of the topics as they are now, by topic and number, each once. To be called
 /// again and again where new ones count: partitions are added to topics, and topics to patterns.
 ///

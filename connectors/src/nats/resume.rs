@@ -96,6 +96,20 @@ fn check_ours(stream: &str, prefix: &str, record: &StreamMessage) -> Result<(), 
     Err(NatsError::Foreign { stream: stream.to_owned(), sequence: record.sequence })
 }
 
+/// Whether a stream is there: a question that changes nothing.
+///
+/// # Errors
+/// Where the servers can't be asked.
+pub fn is_there(servers: &Servers, stream: &str) -> Result<bool, NatsError> {
+    records::check_stream_name(stream)?;
+    let link = Link::connect(servers)?;
+    match link.wait(link.describe(stream, false)) {
+        Ok(_) => Ok(true),
+        Err(Trouble::Missing) => Ok(false),
+        Err(trouble) => Err(trouble.into_error(&link, "describe", stream)),
+    }
+}
+
 /// Hands over the `dispatch.tick_closed` records of an output from the last to the first, until
 /// `wants_more` says no: a restart reads back no more than it needs.
 ///

@@ -228,7 +228,7 @@ impl Sink for NatsSink {
     }
 
     fn guarantee(&self) -> Guarantee {
-        Guarantee::Resumable
+        Guarantee::Continued
     }
 
     fn append(&mut self, tick_text: &[u8]) -> Result<(), SinkError> {

@@ -6,7 +6,7 @@
 //! looked at here. Not kept to the last digit are a transfer's cost, which is recorded per MWh, and
 //! a cascade's bound, of which nine decimals are recorded.
 
-use super::tick_closed::{PassedOver, Refused, TICK_CLOSED, TickClosed};
+use super::tick_closed::{PassedOver, Refused, TICK_CLOSED, TICK_OPENED, TickClosed, TickOpened};
 use super::{
     AuditEntry, BidState, BidStatus, CascadeArea, CascadeCleared, CascadeInterface,
     ConstraintApplied, ConstraintKind, CurtailmentRecorded, Decision, DemandResponseActivated,
@@ -35,11 +35,13 @@ pub struct Written {
     pub body: Body,
 }
 
-/// A decision, or the record that ends a tick.
+/// A decision, or a record around a tick.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// Decided in the tick.
     Decision(Decision),
+    /// What a tick rests on.
+    TickOpened(TickOpened),
     /// The tick is whole.
     TickClosed(TickClosed),
 }
@@ -74,6 +76,13 @@ pub fn read(line: &[u8]) -> Read<Written> {
     }
     let body = if type_name == TICK_CLOSED {
         Body::TickClosed(tick_closed(&data, subject.to_string())?)
+    } else if type_name == TICK_OPENED {
+        Body::TickOpened(TickOpened {
+            sink: subject.to_string(),
+            tick: data.time("tick")?,
+            passed_over: passed_over(&data)?,
+            refused: refused(&data)?,
+        })
     } else {
         let event = event(&type_name, &data)?;
         if event.subject() != subject {
@@ -337,20 +346,28 @@ fn tick_closed(data: &Fields<'_>, sink: String) -> Read<TickClosed> {
         term: data.count("term")?,
         records: data.count("records")?,
         digest: data.text("digest")?.to_string(),
-        passed_over: data.rows("passed_over", |row| {
-            Ok(PassedOver {
-                partition: row.text("partition")?.to_string(),
-                position: row.count("position")?,
-                tick: row.time("tick")?,
-            })
-        })?,
-        refused: data.rows("refused", |row| {
-            Ok(Refused {
-                partition: row.text("partition")?.to_string(),
-                from: row.count("from")?,
-                to: row.count("to")?,
-            })
-        })?,
+        passed_over: passed_over(data)?,
+        refused: refused(data)?,
+    })
+}
+
+fn passed_over(data: &Fields<'_>) -> Read<Vec<PassedOver>> {
+    data.rows("passed_over", |row| {
+        Ok(PassedOver {
+            partition: row.text("partition")?.to_string(),
+            position: row.count("position")?,
+            tick: row.time("tick")?,
+        })
+    })
+}
+
+fn refused(data: &Fields<'_>) -> Read<Vec<Refused>> {
+    data.rows("refused", |row| {
+        Ok(Refused {
+            partition: row.text("partition")?.to_string(),
+            from: row.count("from")?,
+            to: row.count("to")?,
+        })
     })
 }
 

@@ -1,8 +1,9 @@
-//! The record that ends a tick: the sink's mark, the log of what the wall clock chose, and a
-//! reader's proof that the tick is whole.
+//! The records around a tick: that which ends it is the sink's mark, the log of what the wall clock
+//! chose, and a reader's proof that the tick is whole.
 
 use super::{derived_id, open_envelope};
 use crate::Time;
+use crate::json::JsonWriter;
 use serde::{Deserialize, Serialize};
 
 /// A partition that was passed over while idle.
@@ -60,21 +61,58 @@ impl TickClosed {
             data.integer("term", self.term.into());
             data.integer("records", self.records.into());
             data.text("digest", &self.digest);
-            data.objects("passed_over", &self.passed_over, |row, passed| {
-                row.text("partition", &passed.partition);
-                row.integer("position", passed.position.into());
-                row.time("tick", passed.tick);
-            });
-            data.objects("refused", &self.refused, |row, refused| {
-                row.text("partition", &refused.partition);
-                row.integer("from", refused.from.into());
-                row.integer("to", refused.to.into());
-            });
-            data.text("actor", super::GRIDWEAVER);
-            data.null("region");
-            data.null("area");
-            data.nested("inputs", |_| {});
+            chosen(data, &self.passed_over, &self.refused);
         });
         object.end();
     }
+}
+
+/// `dispatch.tick_opened`: on a sink that is not atomic, what a tick rests on, before its first
+/// record. It is written only where there is something to tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TickOpened {
+    /// The sink in whose stream it stands.
+    pub sink: String,
+    /// The tick's end.
+    pub tick: Time,
+    /// What was passed over since the last `dispatch.tick_closed`.
+    pub passed_over: Vec<PassedOver>,
+    /// What was refused since then.
+    pub refused: Vec<Refused>,
+}
+
+/// The type name of the record that begins a tick.
+pub const TICK_OPENED: &str = "dispatch.tick_opened";
+
+impl TickOpened {
+    /// Appends the record as one JSON line, without its newline. `sequence` is that of the last
+    /// record before it.
+    pub fn write_line(&self, out: &mut Vec<u8>, sequence: u64) {
+        let id = derived_id("", &[&self.tick.to_string(), TICK_OPENED, &self.sink]);
+        let mut object = open_envelope(out, &id, TICK_OPENED, self.tick, sequence);
+        object.text("subject", &self.sink);
+        object.nested("data", |data| {
+            data.time("tick", self.tick);
+            chosen(data, &self.passed_over, &self.refused);
+        });
+        object.end();
+    }
+}
+
+/// What the wall clock chose, and who is told to act.
+fn chosen(data: &mut JsonWriter<'_>, passed_over: &[PassedOver], refused: &[Refused]) {
+    data.objects("passed_over", passed_over, |row, passed| {
+        row.text("partition", &passed.partition);
+        row.integer("position", passed.position.into());
+        row.time("tick", passed.tick);
+    });
+    data.objects("refused", refused, |row, refused| {
+        row.text("partition", &refused.partition);
+        row.integer("from", refused.from.into());
+        row.integer("to", refused.to.into());
+    });
+    data.text("actor", super::GRIDWEAVER);
+    data.null("region");
+    data.null("area");
+    data.nested("inputs", |_| {});
 }

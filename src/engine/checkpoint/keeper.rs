@@ -1,9 +1,9 @@
 //! The thread that puts the parts of a checkpoint together and writes it.
 
 use super::store::CheckpointError;
-use super::{Checkpoint, Keep, StreamMark};
+use super::{Checkpoint, Keep, WrittenUpTo};
 use crate::engine::Shared;
-use crate::engine::writer::Tally;
+use crate::engine::choices::{Chosen, by_partition};
 use crossbeam_channel::Receiver;
 use gridweaver_dataflows::saved::{Piece, Restored};
 use gridweaver_model::Tick;
@@ -15,7 +15,7 @@ pub(in crate::engine) enum Kept {
     /// What one worker's views held at a tick's end.
     Pieces(Tick, Vec<Piece>),
     /// All up to a tick's end is durable.
-    Written(Tick, Vec<StreamMark>, Tally),
+    Written(Tick, WrittenUpTo),
     /// Nothing more comes.
     End,
 }
@@ -25,32 +25,31 @@ pub(in crate::engine) enum Kept {
 struct Parts {
     workers: usize,
     pieces: Vec<Piece>,
-    written: Option<(Vec<StreamMark>, Tally)>,
+    written: Option<WrittenUpTo>,
 }
 
 /// Keeps until the end. Where that fails, the whole run is told to stop.
 pub(in crate::engine) fn keep(
     mut keep: Keep,
-    names: &[String],
     shared: &Shared,
     messages: &Receiver<Kept>,
 ) -> Result<(), CheckpointError> {
-    let kept = keep_all(&mut keep, names, shared, messages);
+    let kept = keep_all(&mut keep, shared, messages);
     if kept.is_err() {
-        shared.stop.store(true, Ordering::SeqCst);
-        shared.gate.wake();
+        shared.fail();
     }
     kept
 }
 
 fn keep_all(
     keep: &mut Keep,
-    names: &[String],
     shared: &Shared,
     messages: &Receiver<Kept>,
 ) -> Result<(), CheckpointError> {
     let Some(checkpointing) = &shared.checkpointing else { return Ok(()) };
     let mut parts: BTreeMap<Tick, Parts> = BTreeMap::new();
+    // What the wall clock chose and was written, from each partition's mark on.
+    let mut chosen: BTreeMap<String, Chosen> = checkpointing.chosen();
     while let Ok(message) = messages.recv() {
         let tick = match message {
             Kept::Pieces(tick, mut pieces) => {
@@ -59,8 +58,11 @@ fn keep_all(
                 parts.pieces.append(&mut pieces);
                 tick
             }
-            Kept::Written(tick, streams, tally) => {
-                parts.entry(tick).or_default().written = Some((streams, tally));
+            Kept::Written(tick, written) => {
+                for (name, more) in by_partition([&written.choices]) {
+                    chosen.entry(name).or_default().join(&more);
+                }
+                parts.entry(tick).or_default().written = Some(written);
                 tick
             }
             Kept::End => return Ok(()),
@@ -71,18 +73,16 @@ fn keep_all(
         if !is_whole {
             continue;
         }
-        let Some(Parts { pieces, written: Some((streams, tally)), .. }) = parts.remove(&tick)
-        else {
+        let Some(Parts { pieces, written: Some(written), .. }) = parts.remove(&tick) else {
             continue;
         };
-        let end = shared.rules.end_of(tick);
-        let partitions = names.iter().enumerate().map(|(partition, name)| {
-            (name.clone(), checkpointing.marks_of(partition).after(tick, end))
-        });
+        let WrittenUpTo { streams, tally, .. } = written;
+        let (partitions, identities) = checkpointing.marks_after(tick, &mut chosen, &shared.rules);
         keep(&Checkpoint {
             rules: shared.rules.clone(),
             views: Restored { tick, pieces },
-            partitions: partitions.collect(),
+            partitions,
+            identities,
             streams,
             tally,
         })?;

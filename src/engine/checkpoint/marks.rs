@@ -3,6 +3,7 @@
 //! That is the first record admitted to a later tick. Records admitted to ticks that are kept may
 //! lie behind it, as partitions are not in order: they are read again and passed over.
 
+use crate::engine::choices::Chosen;
 use crate::engine::intake::Reading;
 use gridweaver_dataflows::admission::Partition;
 use gridweaver_model::{Tick, Time};
@@ -18,20 +19,31 @@ pub struct Mark {
     pub partition: Partition,
     /// What was read.
     pub reading: Reading,
+    /// Whether its last record was of its time as it came.
+    pub was_live: bool,
+    /// What the wall clock chose from there on, as far as it was written.
+    pub chosen: Chosen,
 }
 
 /// The marks of one partition.
 #[derive(Debug, Default)]
-pub(in crate::engine) struct Marks {
+pub(super) struct Marks {
     /// The first record admitted to a tick later than all before it, by that tick.
     jumps: VecDeque<(Tick, Mark)>,
     /// Behind all that was read.
     latest: Mark,
+    /// What was chosen before the run began.
+    begun_with: Chosen,
 }
 
 impl Marks {
-    pub(in crate::engine) fn at(latest: Mark) -> Self {
-        Self { jumps: VecDeque::new(), latest }
+    pub(super) fn at(latest: Mark) -> Self {
+        let begun_with = latest.chosen.clone();
+        Self { jumps: VecDeque::new(), latest, begun_with }
+    }
+
+    pub(super) fn begun_with(&self) -> Chosen {
+        self.begun_with.clone()
     }
 
     /// Takes what a batch brought: jumps to ever later ticks, and where it ended.

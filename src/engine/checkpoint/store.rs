@@ -16,7 +16,7 @@ use thiserror::Error;
 /// What every checkpoint begins with.
 const MAGIC: &[u8; 16] = b"gridweaver-state";
 /// The form that this program writes and reads: raised with every change of what is kept.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Magic, format, length, checksum.
 const HEADER_BYTES: usize = 16 + 4 + 8 + 16;
 
@@ -124,6 +124,14 @@ impl Store {
             })?;
         }
         Ok(())
+    }
+
+    /// Whether there is any checkpoint, sound or not.
+    ///
+    /// # Errors
+    /// Where the folder can't be read.
+    pub fn holds_any(&self) -> Result<bool, CheckpointError> {
+        Ok(!self.names()?.is_empty())
     }
 
     /// Finds the newest checkpoint that is sound and fits.

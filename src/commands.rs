@@ -3,11 +3,13 @@
 mod check;
 mod compare;
 mod completions;
+mod connect;
 mod generate;
 mod history;
 mod import;
 mod man;
 mod play;
+mod recorded;
 mod replay;
 mod report;
 mod run;

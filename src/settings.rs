@@ -5,14 +5,16 @@
 //! (`"128MiB"`). What is read here is checked here: an engine that starts has sound settings.
 
 mod blame;
+mod connectors;
 mod quantity;
 
 pub use blame::line_of;
+pub use connectors::{NatsAccess, NatsTls, SinkSettings, SourceSettings, Start};
 
 use gridweaver_model::rules::{Dispatch, Late, Rules, Stale};
-use gridweaver_model::{Ppm, Price, Watts};
-pub use quantity::Duration;
-use quantity::{Decimal, OrOff, Size};
+use gridweaver_model::{Millis, Ppm, Price, Watts};
+use quantity::{Decimal, Size};
+pub use quantity::{Duration, OrOff, Scalar};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -47,6 +49,10 @@ pub struct Engine {
     pub lateness: Duration,
     /// What becomes of late records.
     pub late: LateSetting,
+    /// How long a live partition may be silent until it is passed over.
+    pub idle_timeout: OrOff,
+    /// How far past the wall clock the time of a live record may lie.
+    pub max_ahead: Duration,
     /// Ticks that a partition may run ahead of the least.
     pub max_skew: u64,
     /// How long an identity is remembered.
@@ -127,34 +133,6 @@ pub struct DispatchSettings {
     pub flexibility_horizon: Duration,
 }
 
-/// `[[source]]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum SourceSettings {
-    /// Files.
-    File {
-        /// Names and globs; `-` is standard input.
-        paths: Vec<String>,
-        /// Whether to wait for more.
-        #[serde(default)]
-        follow: bool,
-    },
-}
-
-/// `[[sink]]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum SinkSettings {
-    /// A file.
-    File {
-        /// Its path; `-` is standard output.
-        path: String,
-        /// Which records; empty: all.
-        #[serde(default)]
-        types: Vec<String>,
-    },
-}
-
 /// `[dead_letters]`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -199,6 +177,8 @@ impl Default for Engine {
             tick: Duration(rules.tick),
             lateness: Duration(rules.lateness),
             late: LateSetting::NextTick,
+            idle_timeout: OrOff(Some(Millis(10_000))),
+            max_ahead: Duration(Millis(300_000)),
             max_skew: 3,
             dedup_window: Duration(rules.dedup_window),
             stale_after: Duration(rules.stale_after),
@@ -209,7 +189,7 @@ impl Default for Engine {
             in_flight_bytes: Size(128 << 20),
             max_record_bytes: Size(1 << 20),
             state_dir: "gridweaver-state".into(),
-            checkpoint_every: Duration(gridweaver_model::Millis(30_000)),
+            checkpoint_every: Duration(Millis(30_000)),
             checkpoints_kept: 3,
         }
     }
@@ -400,7 +380,6 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gridweaver_model::Millis;
 
     fn parse(text: &str) -> Result<Settings, String> {
         let parsed = Settings::parse(text, Path::new("c.toml"), PathBuf::new(), &[]);

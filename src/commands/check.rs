@@ -2,7 +2,7 @@
 
 use super::play::{refuse_inputs, settings};
 use super::run::REPORT_NAME;
-use super::{Failure, usage};
+use super::{Failure, connect, usage};
 use anyhow::anyhow;
 use gridweaver::connectors::file::{STANDARD_STREAM, expand, is_same_file};
 use gridweaver::model::decision::{Event, TICK_CLOSED};
@@ -48,9 +48,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let settings = settings(Some(&arguments.config), &arguments.set)?;
     let mut problems = Vec::new();
     let mut told = sources(&settings, &mut problems);
+    told += &services(&settings, &mut problems);
     let outputs = outputs(&settings);
     problems.extend(misdirected(&outputs, &settings));
     problems.extend(outputs.iter().filter_map(unwritable));
+    problems.extend(shared_services(&settings));
     problems.extend(unmatched_types(&settings));
     if !problems.is_empty() {
         let text = fs::read_to_string(&arguments.config).unwrap_or_default();
@@ -68,7 +70,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 /// Before anything is written: an output must be neither an input nor another output.
 pub(super) fn refuse_outputs(settings: &Settings) -> Result<(), Failure> {
-    match misdirected(&outputs(settings), settings).into_iter().next() {
+    let problems = misdirected(&outputs(settings), settings).into_iter();
+    match problems.chain(shared_services(settings)).next() {
         Some(Problem { place, what }) => Err(usage(anyhow!("{}: {what}", place.name()))),
         None => Ok(()),
     }
@@ -102,7 +105,8 @@ fn sources(settings: &Settings, problems: &mut Vec<Problem>) -> String {
         let what = "there is none: add [[source]] with kind = \"file\" and paths".into();
         problems.push(Problem { place: Place { key: "source", number: 1 }, what });
     }
-    for (SourceSettings::File { paths, follow }, number) in settings.source.iter().zip(1..) {
+    for (source, number) in settings.source.iter().zip(1..) {
+        let SourceSettings::File { paths, follow } = source else { continue };
         let place = Place { key: "source.paths", number };
         let mut wrong = |what| problems.push(Problem { place, what });
         match expand(paths, &settings.base, *follow) {
@@ -120,6 +124,29 @@ fn sources(settings: &Settings, problems: &mut Vec<Problem>) -> String {
     told
 }
 
+/// What the systems that are named say, a line each; each is reached out to.
+fn services(settings: &Settings, problems: &mut Vec<Problem>) -> String {
+    let mut told = String::new();
+    let mut tell = |place: Place, looked: Result<String, Failure>| match looked {
+        Ok(found) => told += &format!("{:<18} {found}\n", place.name()),
+        Err(Failure::Usage(error) | Failure::Run(error)) => {
+            problems.push(Problem { place, what: format!("{error:#}") });
+        }
+    };
+    for (source, number) in settings.source.iter().zip(1..) {
+        if !matches!(source, SourceSettings::File { .. }) {
+            let place = Place { key: "source.kind", number };
+            tell(place, connect::look_at_source(source, settings));
+        }
+    }
+    for (sink, number) in settings.sink.iter().zip(1..) {
+        if !matches!(sink, SinkSettings::File { .. }) {
+            tell(Place { key: "sink.kind", number }, connect::look_at_sink(sink, settings));
+        }
+    }
+    told
+}
+
 /// Why a file can't be read. A pipe is not opened: that would wait for its writer.
 fn unreadable(path: &Path) -> Option<String> {
     let error = path.is_file().then(|| File::open(path).err()).flatten()?;
@@ -127,8 +154,9 @@ fn unreadable(path: &Path) -> Option<String> {
 }
 
 fn outputs(settings: &Settings) -> Vec<Output> {
-    let sinks = settings.sink.iter().zip(1..).map(|(SinkSettings::File { path, .. }, number)| {
-        Output { place: Place { key: "sink.path", number }, path: settings.path(path) }
+    let sinks = settings.sink.iter().zip(1..).filter_map(|(sink, number)| {
+        let SinkSettings::File { path, .. } = sink else { return None };
+        Some(Output { place: Place { key: "sink.path", number }, path: settings.path(path) })
     });
     let only =
         |key, path: &str| Output { place: Place { key, number: 1 }, path: settings.path(path) };
@@ -150,17 +178,13 @@ fn misdirected(outputs: &[Output], settings: &Settings) -> Vec<Problem> {
         let is_file = fs::metadata(path).map_or(true, |metadata| metadata.is_file());
         let mut others = outputs[..index].iter().filter(|_| is_file);
         let twin = others.find(|other| other.path == *path || is_same_file(&other.path, path));
-        let input =
-            settings.source.iter().find_map(
-                |SourceSettings::File { paths, .. }| match refuse_inputs(
-                    path,
-                    paths,
-                    &settings.base,
-                ) {
-                    Err(Failure::Usage(error)) => Some(format!("{error:#}")),
-                    _ => None,
-                },
-            );
+        let input = settings.source.iter().find_map(|source| {
+            let SourceSettings::File { paths, .. } = source else { return None };
+            match refuse_inputs(path, paths, &settings.base) {
+                Err(Failure::Usage(error)) => Some(format!("{error:#}")),
+                _ => None,
+            }
+        });
         let what = match (twin, input) {
             (_, Some(input)) => input,
             (Some(twin), None) => {
@@ -173,6 +197,57 @@ fn misdirected(outputs: &[Output], settings: &Settings) -> Vec<Problem> {
         problems.push(Problem { place, what });
     }
     problems
+}
+
+/// Outputs to one system that would write over one another, or into what is read.
+fn shared_services(settings: &Settings) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut taken: Vec<(String, usize)> = Vec::new();
+    for (sink, number) in settings.sink.iter().zip(1..) {
+        let owned: Vec<(&'static str, String)> = match sink {
+            SinkSettings::File { .. } => Vec::new(),
+            SinkSettings::Kafka { topic, transactional_id, tick_topic, .. } => {
+                let ticks = tick_topic.clone().unwrap_or_else(|| format!("{topic}.ticks"));
+                vec![
+                    ("sink.transactional_id", format!("the transactional id `{transactional_id}`")),
+                    ("sink.topic", format!("the tick topic `{ticks}`")),
+                ]
+            }
+            SinkSettings::Nats { stream, .. } => {
+                vec![("sink.stream", format!("the stream `{stream}`"))]
+            }
+        };
+        for (key, what) in owned {
+            let place = Place { key, number };
+            if let Some((_, other)) = taken.iter().find(|(taken, _)| *taken == what) {
+                let what = format!("{what} is sink {other}'s: give this one its own");
+                problems.push(Problem { place, what });
+            }
+            taken.push((what, number));
+        }
+        if settings.source.iter().any(|source| reads_what_it_writes(source, sink)) {
+            let what = "it writes to what a [[source]] reads: write elsewhere".to_owned();
+            problems.push(Problem { place: Place { key: "sink.kind", number }, what });
+        }
+    }
+    problems
+}
+
+fn reads_what_it_writes(source: &SourceSettings, sink: &SinkSettings) -> bool {
+    match (source, sink) {
+        (
+            SourceSettings::Kafka { brokers, topics, .. },
+            SinkSettings::Kafka { brokers: to, topic, topics: by_type, .. },
+        ) => {
+            let mut written = std::iter::once(topic).chain(by_type.values());
+            brokers == to && written.any(|topic| topics.contains(topic))
+        }
+        (
+            SourceSettings::Nats { servers, stream, .. },
+            SinkSettings::Nats { servers: to, stream: written, .. },
+        ) => servers == to && stream == written,
+        _ => false,
+    }
 }
 
 fn unwritable(output: &Output) -> Option<Problem> {
@@ -188,8 +263,8 @@ fn unwritable(output: &Output) -> Option<Problem> {
 fn unmatched_types(settings: &Settings) -> Vec<Problem> {
     let mut problems = Vec::new();
     let known = || Event::TYPE_NAMES.into_iter().chain([TICK_CLOSED]);
-    for (SinkSettings::File { types, .. }, number) in settings.sink.iter().zip(1..) {
-        for wanted in types {
+    for (sink, number) in settings.sink.iter().zip(1..) {
+        for wanted in sink.types() {
             let is_known = match wanted.strip_suffix('*') {
                 Some(prefix) => known().any(|name| name.starts_with(prefix)),
                 None => known().any(|name| name == wanted),

@@ -1,15 +1,15 @@
 //! What `run`, `replay` and `state` share: settings, partitions, signals, a progress bar.
 
 use super::{Failure, usage};
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use gridweaver::connectors::Source;
-use gridweaver::connectors::file::{FileSource, Options, STANDARD_STREAM, expand, is_same_file};
+use gridweaver::connectors::file::{FileSource, Options, expand, is_same_file};
 use gridweaver::engine::{Job, Limits, Outcome, Watch, run};
 use gridweaver::model::Time;
 use gridweaver::settings::{Settings, SettingsError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal as _};
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,15 +62,6 @@ pub(crate) fn inputs(
     Ok(sources)
 }
 
-/// Opens recorded decisions; `-` is standard input.
-pub(crate) fn recorded(path: &Path) -> Result<Box<dyn BufRead>, Failure> {
-    if path.as_os_str() == STANDARD_STREAM {
-        return Ok(Box::new(BufReader::new(io::stdin())));
-    }
-    let file = File::open(path).with_context(|| format!("the orders `{}`", path.display()))?;
-    Ok(Box::new(BufReader::with_capacity(1 << 20, file)))
-}
-
 /// An output that is an input would destroy what is read.
 pub(crate) fn refuse_inputs(
     output: &Path,
@@ -93,8 +84,9 @@ pub(crate) fn job(settings: &Settings, sources: Vec<Box<dyn Source>>) -> Job {
     Job {
         rules: settings.rules(),
         sources,
+        discover: None,
         outputs: Vec::new(),
-        dead_letters: None,
+        dead_letters: Vec::new(),
         workers: engine.workers,
         limits: Limits {
             records: engine.in_flight_records,
@@ -103,6 +95,8 @@ pub(crate) fn job(settings: &Settings, sources: Vec<Box<dyn Source>>) -> Job {
         },
         record_bytes_max: usize::try_from(engine.max_record_bytes.0).unwrap_or(usize::MAX),
         open_from: None,
+        live: None,
+        chosen: BTreeMap::new(),
         restored: None,
         checkpoints: None,
         pace: None,

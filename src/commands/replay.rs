@@ -1,10 +1,11 @@
 //! `gridweaver replay`: recorded history through the same engine.
 
 use super::play::{Configured, inputs, job, play, refuse_inputs};
+use super::recorded::{chosen, recorded};
 use super::{Failure, instant, usage};
 use anyhow::anyhow;
 use gridweaver::connectors::file::{FileSink, STANDARD_STREAM, Start};
-use gridweaver::engine::{Output, Pace, Recorded};
+use gridweaver::engine::{DeadLetters, Output, Pace, Recorded};
 use gridweaver::latency;
 use gridweaver::model::Time;
 use gridweaver::summary::summary;
@@ -41,6 +42,10 @@ pub(crate) struct Arguments {
     /// Where refused records go; by default beside the output
     #[arg(long, value_name = "FILE")]
     dead_letters: Option<PathBuf>,
+    /// Recorded dispatch.tick_closed records, such as orders that were written live: what the clock
+    /// chose then is repeated
+    #[arg(long, value_name = "FILE")]
+    ticks: Option<PathBuf>,
     /// Where tick latencies go, as an HdrHistogram log
     #[arg(long, value_name = "FILE")]
     latency_log: Option<PathBuf>,
@@ -69,6 +74,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let to_stdout = arguments.output.as_deref() == Some(Path::new(STANDARD_STREAM));
     let mut job = job(&settings, inputs(&arguments.input, Path::new(""), false, &settings, |_| 0)?);
     job.open_from = arguments.until.map(|until| job.rules.tick_of(until));
+    if let Some(path) = &arguments.ticks {
+        job.chosen = chosen(recorded(path)?, path)?;
+    }
     job.pace = arguments.speed.map(Pace::of);
     for output in arguments.output.iter().chain(&arguments.dead_letters) {
         refuse_inputs(output, &arguments.input, Path::new(""))?;
@@ -85,7 +93,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     if let Some(path) = dead_letters(arguments) {
         let sink = FileSink::open("dead letters", &path, Start::Anew)?.sink;
-        job.dead_letters = Some(Box::new(sink));
+        job.dead_letters.push(DeadLetters::of_all(Box::new(sink)));
     }
     let rules = job.rules.clone();
     let (outcome, elapsed) = play(job, true)?;

@@ -2,17 +2,17 @@
 
 mod restart;
 
-use self::restart::{Reach, Restart, reach};
+use self::restart::{Reach, Restart, open_store, reach};
 use super::check::refuse_outputs;
-use super::play::{inputs, job, play, settings};
-use super::{Failure, usage};
-use anyhow::{Context as _, anyhow};
-use gridweaver::connectors::file::{FileSink, Opened, Start};
-use gridweaver::connectors::{Guarantee, Sink, Source};
-use gridweaver::engine::{Course, Outcome, Output, Recorded};
+use super::play::{job, play, settings};
+use super::{Failure, connect};
+use anyhow::Context as _;
+use gridweaver::connectors::file::Start;
+use gridweaver::connectors::{Guarantee, Sink};
+use gridweaver::engine::{Course, Live, Outcome, Output, Recorded};
 use gridweaver::latency::write_log;
 use gridweaver::report::{Log, Section, day, latency, page};
-use gridweaver::settings::{Settings, SinkSettings, SourceSettings};
+use gridweaver::settings::{Settings, SinkSettings};
 use gridweaver::summary::summary;
 use std::fs;
 use std::io::{self, Write as _};
@@ -77,37 +77,43 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 /// Runs from the beginning, whatever the outputs held.
 fn begin(settings: &Settings) -> Result<(Outcome, Duration), Failure> {
-    let mut job = job(settings, sources(settings, |_| 0)?);
+    let mut job = job(settings, connect::sources(settings, &|_| None)?);
     for (index, sink) in settings.sink.iter().enumerate() {
-        let (opened, _, types) = open_sink(index, sink, Start::Anew, settings)?;
-        let sink = Box::new(opened.sink);
-        job.outputs.push(Output { sink, types, from: None, recorded: Recorded::default() });
+        let opened = connect::sink(index, sink, Start::Anew, settings, false)?;
+        job.outputs.push(output(opened.sink, sink, Recorded::default()));
     }
-    job.dead_letters = dead_letters(settings, Start::Anew)?;
+    job.dead_letters = connect::dead_letters(settings, Start::Anew)?;
+    job.live = Some(live(settings));
     job.course = settings.latency.log.is_some();
     play(job, true)
 }
 
 /// Goes on from the newest checkpoint. Where settings of `[dispatch]` have changed, what was written
 /// is first decided again by the old ones.
+///
+/// Outputs are opened before they are read back: an engine that still writes to them is cut off.
 fn go_on(settings: &Settings) -> Result<(Outcome, Duration), Failure> {
     loop {
-        let mut sinks = Vec::new();
+        let store = open_store(settings)?;
+        let mut opened = Vec::new();
         for (index, sink) in settings.sink.iter().enumerate() {
-            let (opened, path, types) = open_sink(index, sink, Start::Resume, settings)?;
-            let reach = reach(opened.last_tick_closed.as_deref(), &path)?;
-            sinks.push((opened.sink, path, types, reach));
+            opened.push(connect::sink(index, sink, Start::Resume, settings, store.holds_any()?)?);
         }
-        let keeps = |sink: &FileSink| sink.guarantee() != Guarantee::BestEffort;
-        let reaches: Vec<Option<Reach>> =
-            sinks.iter().map(|(sink, .., reach)| keeps(sink).then_some(*reach)).collect();
-        let restart = Restart::open(settings, &reaches)?;
-        let mut job = job(settings, sources(settings, |name| restart.position(name))?);
-        for (sink, path, types, reach) in sinks {
-            let recorded = restart.recorded(&path, reach)?;
-            job.outputs.push(Output { sink: Box::new(sink), types, from: None, recorded });
+        let reaches = opened.iter().map(|sink| {
+            let keeps = sink.sink.guarantee() != Guarantee::BestEffort;
+            let reach = reach(sink.last_tick_closed.as_deref(), &sink.place)?;
+            Ok(keeps.then_some(reach))
+        });
+        let reaches: Vec<Option<Reach>> = reaches.collect::<Result<_, Failure>>()?;
+        let restart = Restart::open(settings, store, &reaches)?;
+        let mut job = job(settings, connect::sources(settings, &|name| restart.read_to(name))?);
+        for (sink, opened) in settings.sink.iter().zip(opened) {
+            let recorded = restart.recorded(&opened, &mut job.chosen)?;
+            job.outputs.push(output(opened.sink, sink, recorded));
         }
-        job.dead_letters = dead_letters(settings, Start::Append)?;
+        job.discover = connect::discover(settings);
+        job.dead_letters = connect::dead_letters(settings, Start::Append)?;
+        job.live = Some(live(settings));
         job.course = settings.latency.log.is_some();
         let names: Vec<String> = job.sources.iter().map(|source| source.name().into()).collect();
         restart.refuse_missing(&names)?;
@@ -121,6 +127,17 @@ fn go_on(settings: &Settings) -> Result<(Outcome, Duration), Failure> {
             return Ok(played);
         }
     }
+}
+
+fn output(sink: Box<dyn Sink>, settings: &SinkSettings, recorded: Recorded) -> Output {
+    Output { sink, types: settings.types().to_vec(), from: None, recorded }
+}
+
+/// What the wall clock decides.
+fn live(settings: &Settings) -> Live {
+    let timeout = settings.engine.idle_timeout.0;
+    let idle_timeout = timeout.map(|timeout| Duration::from_millis(timeout.0.unsigned_abs()));
+    Live { idle_timeout, ahead_max: settings.engine.max_ahead.0 }
 }
 
 /// Leaves the day as a page beside the latency log.
@@ -155,43 +172,4 @@ fn bundled(arguments: &Arguments) -> Result<Settings, Failure> {
         fs::write(&path, bytes).with_context(|| format!("`{}`", path.display()))?;
     }
     settings(Some(&dir.join("gridweaver.toml")), &arguments.set)
-}
-
-fn sources(
-    settings: &Settings,
-    position: impl Fn(&str) -> u64,
-) -> Result<Vec<Box<dyn Source>>, Failure> {
-    if settings.source.is_empty() {
-        return Err(usage(anyhow!(
-            "the configuration names no [[source]]: add one, such as kind = \"file\""
-        )));
-    }
-    let mut sources = Vec::new();
-    for source in &settings.source {
-        match source {
-            SourceSettings::File { paths, follow } => {
-                sources.extend(inputs(paths, &settings.base, *follow, settings, &position)?);
-            }
-        }
-    }
-    Ok(sources)
-}
-
-/// Opens a sink; returns it with its path and the types that it takes.
-fn open_sink(
-    index: usize,
-    sink: &SinkSettings,
-    start: Start,
-    settings: &Settings,
-) -> Result<(Opened, PathBuf, Vec<String>), Failure> {
-    let SinkSettings::File { path, types } = sink;
-    let path = settings.path(path);
-    let opened = FileSink::open(&Output::name(index), &path, start)?;
-    Ok((opened, path, types.clone()))
-}
-
-fn dead_letters(settings: &Settings, start: Start) -> Result<Option<Box<dyn Sink>>, Failure> {
-    let Some(path) = &settings.dead_letters.path else { return Ok(None) };
-    let opened = FileSink::open("dead letters", &settings.path(path), start)?;
-    Ok(Some(Box::new(opened.sink)))
 }

@@ -22,6 +22,29 @@ pub struct Size(pub u64);
 #[derive(Clone, Copy, Debug)]
 pub struct Decimal<const D: u32>(pub i64);
 
+/// Text, a number or a boolean, as text: what a client library takes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(from = "Written")]
+pub struct Scalar(pub String);
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "text, a number or true or false")]
+enum Written {
+    Text(String),
+    Number(i64),
+    Boolean(bool),
+}
+
+impl From<Written> for Scalar {
+    fn from(written: Written) -> Self {
+        Self(match written {
+            Written::Text(text) => text,
+            Written::Number(number) => number.to_string(),
+            Written::Boolean(boolean) => boolean.to_string(),
+        })
+    }
+}
+
 const DURATION_UNITS: [(&str, i64); 5] =
     [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 const SIZE_UNITS: [(&str, u64); 7] = [

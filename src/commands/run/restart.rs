@@ -4,16 +4,16 @@
 //! holds, and the engine stops where one of them comes out otherwise than it was written. A
 //! checkpoint that an output does not reach (it was cut or put back) is passed over.
 
+use super::super::connect::{OpenedSink, ReadTo};
 use super::super::{Failure, usage};
 use anyhow::anyhow;
-use gridweaver::connectors::file::visit_ticks_from_the_end;
-use gridweaver::engine::{Checkpoint, Checkpoints, Output, Recorded, Store, StreamMark};
+use gridweaver::engine::{Checkpoint, Checkpoints, Choices, Output, Recorded, Store, StreamMark};
 use gridweaver::model::decision::reading::{Body, Written, read};
+use gridweaver::model::decision::{TickClosed, TickOpened};
 use gridweaver::model::{Rules, Time};
 use gridweaver::settings::Settings;
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,12 +26,15 @@ pub(super) struct Restart {
 }
 
 impl Restart {
-    /// Opens the folder of checkpoints and finds what to go on from. `reaches`: up to
-    /// where each output does, if it promises to keep what it was given.
-    pub(super) fn open(settings: &Settings, reaches: &[Option<Reach>]) -> Result<Self, Failure> {
+    /// Finds what to go on from. `reaches`: up to where each output does, if it promises to keep what
+    /// it was given.
+    pub(super) fn open(
+        settings: &Settings,
+        store: Store,
+        reaches: &[Option<Reach>],
+    ) -> Result<Self, Failure> {
         let engine = &settings.engine;
         let folder = settings.path(&engine.state_dir);
-        let store = Store::open(&folder, engine.checkpoints_kept)?;
         let found = store.newest(|checkpoint| {
             let mut streams = reaches.iter().zip(&checkpoint.streams);
             streams.all(|(reach, mark)| reach.is_none_or(|reach| fits(reach, mark)))
@@ -49,23 +52,40 @@ impl Restart {
         Ok(Self { checkpoint: found.checkpoint.map(Arc::new), store, every, folder })
     }
 
-    /// Where a source is to be opened.
-    pub(super) fn position(&self, source: &str) -> u64 {
-        let mark = self.checkpoint.as_ref().and_then(|kept| kept.partitions.get(source));
-        mark.map_or(0, |mark| mark.position)
+    /// Up to where a partition was read.
+    pub(super) fn read_to(&self, partition: &str) -> Option<ReadTo> {
+        let kept = self.checkpoint.as_ref()?;
+        let position = kept.partitions.get(partition)?.position;
+        Some(ReadTo { position, identity: kept.identities.get(partition).cloned() })
     }
 
-    /// What a file holds from before, up to its last tick's end.
-    pub(super) fn recorded(&self, path: &Path, last: Reach) -> Result<Recorded, Failure> {
-        let Some((last, _)) = last else { return Ok(Recorded::default()) };
+    /// What an output holds from before, up to its last tick's end; and what the wall clock chose
+    /// then, and for the tick of which it holds a half.
+    pub(super) fn recorded(
+        &self,
+        opened: &OpenedSink,
+        chosen: &mut BTreeMap<Time, Choices>,
+    ) -> Result<Recorded, Failure> {
+        let place = opened.place.as_str();
+        if let Some(Ok(Written { body: Body::TickOpened(begun), .. })) =
+            opened.next.as_deref().map(read)
+        {
+            let TickOpened { tick, passed_over, refused, .. } = begun;
+            chosen.entry(tick).or_insert(Choices { passed_over, refused });
+        }
+        let Some((last, _)) = reach(opened.last_tick_closed.as_deref(), place)? else {
+            return Ok(Recorded::default());
+        };
         let mut recorded = Recorded { last: Some(last), digests: BTreeMap::new() };
         let kept = self.checkpoint.as_ref().map(|kept| kept.tick_end());
         let mut broken = Ok(());
-        visit_ticks_from_the_end(path, |line| match ended(line, path) {
-            Ok((end, _, digest)) => {
+        (opened.ticks)(&mut |line| match ended(line, place) {
+            Ok((closed, _)) => {
+                let end = closed.tick;
                 let is_behind = Some(end) > kept;
                 if is_behind {
-                    recorded.digests.insert(end, digest);
+                    recorded.digests.insert(end, closed.digest.clone());
+                    chosen.insert(end, Choices::from(closed));
                 }
                 is_behind
             }
@@ -141,22 +161,25 @@ fn fits(reach: Reach, mark: &StreamMark) -> bool {
     end > mark.tick_end || (end == mark.tick_end && is_there)
 }
 
-/// Up to where an output reaches, by its last `dispatch.tick_closed`.
-pub(super) fn reach(last: Option<&[u8]>, path: &Path) -> Result<Reach, Failure> {
-    let Some(line) = last else { return Ok(None) };
-    let (end, sequence, _) = ended(line, path)?;
-    Ok(Some((end, sequence)))
+/// Opens the folder of checkpoints.
+pub(super) fn open_store(settings: &Settings) -> Result<Store, Failure> {
+    let engine = &settings.engine;
+    Ok(Store::open(&settings.path(&engine.state_dir), engine.checkpoints_kept)?)
 }
 
-/// The tick's end of a `dispatch.tick_closed`, its number, and the digest of its records.
-fn ended(line: &[u8], path: &Path) -> Result<(Time, u64, String), Failure> {
+/// Up to where an output reaches, by its last `dispatch.tick_closed`.
+pub(super) fn reach(last: Option<&[u8]>, place: &str) -> Result<Reach, Failure> {
+    let Some(line) = last else { return Ok(None) };
+    let (closed, sequence) = ended(line, place)?;
+    Ok(Some((closed.tick, sequence)))
+}
+
+/// A `dispatch.tick_closed`, and its number.
+fn ended(line: &[u8], place: &str) -> Result<(TickClosed, u64), Failure> {
     match read(line) {
-        Ok(Written { body: Body::TickClosed(closed), sequence, .. }) => {
-            Ok((closed.tick, sequence, closed.digest))
-        }
+        Ok(Written { body: Body::TickClosed(closed), sequence, .. }) => Ok((closed, sequence)),
         _ => Err(Failure::Run(anyhow!(
-            "a dispatch.tick_closed of `{}` can't be read: move the file away",
-            path.display()
+            "a dispatch.tick_closed of {place} can't be read: it is not what gridweaver wrote; begin anew with another output"
         ))),
     }
 }

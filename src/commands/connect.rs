@@ -1,10 +1,13 @@
 //! From the configuration to the systems that it names: a source, a sink, and how its ticks are
 //! read back. Adding a system is adding its folder among the connectors, and its lines here.
 
+mod history;
 #[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(feature = "nats")]
 mod nats;
+
+pub(super) use history::{histories, is_address};
 
 use super::play::inputs;
 use super::{Failure, usage};

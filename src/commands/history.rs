@@ -1,7 +1,8 @@
 //! A recorded history: what was read, and what was decided from it. `verify` and `why` stand on it.
 
 use super::Failure;
-use super::play::{Configured, inputs};
+use super::connect::histories;
+use super::play::Configured;
 use super::recorded::recorded_and_chosen;
 use anyhow::anyhow;
 use gridweaver::connectors::{Batch, Progress, Source};
@@ -12,7 +13,7 @@ use gridweaver::model::{Data, Reason, Record, Rules, Time, decode};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::BufRead;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 /// Where it lies.
@@ -42,7 +43,7 @@ pub(super) type Failed = Rc<RefCell<Option<anyhow::Error>>>;
 impl History {
     pub(super) fn open<'a>(&self) -> Result<Opened<'a>, Failure> {
         let settings = self.configured.settings()?;
-        let sources = inputs(&self.input, Path::new(""), false, &settings, |_| 0)?;
+        let sources = histories(&self.input, &settings)?;
         let record_bytes_max =
             usize::try_from(settings.engine.max_record_bytes.0).unwrap_or(usize::MAX);
         let failed = Failed::default();

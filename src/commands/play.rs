@@ -1,5 +1,6 @@
 //! What `run`, `replay` and `state` share: settings, partitions, signals, a progress bar.
 
+use super::connect::is_address;
 use super::{Failure, usage};
 use anyhow::anyhow;
 use gridweaver::connectors::Source;
@@ -68,7 +69,12 @@ pub(crate) fn refuse_inputs(
     patterns: &[String],
     base: &Path,
 ) -> Result<(), Failure> {
-    let files = expand(patterns, base, true)?;
+    let patterns: Vec<String> =
+        patterns.iter().filter(|pattern| !is_address(pattern)).cloned().collect();
+    if patterns.is_empty() {
+        return Ok(());
+    }
+    let files = expand(&patterns, base, true)?;
     match files.iter().find(|file| is_same_file(&file.path, output)) {
         Some(file) => {
             let (output, input) = (output.display(), &file.name);

@@ -1,6 +1,7 @@
 //! `gridweaver replay`: recorded history through the same engine.
 
-use super::play::{Configured, inputs, job, play, refuse_inputs};
+use super::connect::histories;
+use super::play::{Configured, job, play, refuse_inputs};
 use super::recorded::{chosen, recorded};
 use super::{Failure, instant, usage};
 use anyhow::anyhow;
@@ -19,7 +20,8 @@ use std::process::ExitCode;
 /// to a later one. Without --output nothing is written but the summary.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Recorded events: JSONL, also .gz and .zst; names and globs; - is standard input
+    /// Recorded events: JSONL, also .gz and .zst; names and globs; - is standard input; also
+    /// kafka://host:port/topic and nats://host:port/stream
     #[arg(long, short, required = true, num_args = 1.., value_name = "FILE")]
     input: Vec<String>,
     #[command(flatten)]
@@ -72,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         settings.engine.workers = workers;
     }
     let to_stdout = arguments.output.as_deref() == Some(Path::new(STANDARD_STREAM));
-    let mut job = job(&settings, inputs(&arguments.input, Path::new(""), false, &settings, |_| 0)?);
+    let mut job = job(&settings, histories(&arguments.input, &settings)?);
     job.open_from = arguments.until.map(|until| job.rules.tick_of(until));
     if let Some(path) = &arguments.ticks {
         job.chosen = chosen(recorded(path)?, path)?;

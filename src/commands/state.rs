@@ -1,12 +1,12 @@
 //! `gridweaver state`: what the views held at a time.
 
-use super::play::{Configured, inputs, job, play};
+use super::connect::histories;
+use super::play::{Configured, job, play};
 use super::{Failure, instant};
 use anyhow::anyhow;
 use gridweaver::model::Time;
 use gridweaver::state::State;
 use std::io::{self, Write as _};
-use std::path::Path;
 use std::process::ExitCode;
 
 /// Show what the views held at a time
@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let settings = arguments.configured.settings()?;
-    let mut job = job(&settings, inputs(&arguments.input, Path::new(""), false, &settings, |_| 0)?);
+    let mut job = job(&settings, histories(&arguments.input, &settings)?);
     let rules = job.rules.clone();
     job.open_from = Some(rules.tick_of(arguments.at));
     job.observed = true;

@@ -339,7 +339,9 @@ impl Drop for KafkaBroker {
 }
 
 fn spawn(folder: &Path, port: u16, controller_port: u16, advertised_port: u16) -> Child {
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../scripts/services");
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let script = above.map(|folder| folder.join("scripts/services")).find(|path| path.exists());
+    let script: PathBuf = script.expect("the project has scripts/services");
     let log = File::options().append(true).create(true).open(folder.join("log")).unwrap();
     Command::new(script)
         .args(["run", "kafka"])

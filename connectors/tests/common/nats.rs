@@ -211,10 +211,15 @@ impl Admin {
 
     /// Publishes records `r<from>` to `r<to - 1>` on one subject.
     pub(crate) fn publish_range(&self, subject: &str, range: std::ops::Range<u64>) {
+        self.publish_all(subject, range.map(|number| format!("r{number}")));
+    }
+
+    /// Publishes records on one subject, in order.
+    pub(crate) fn publish_all(&self, subject: &str, payloads: impl IntoIterator<Item = String>) {
         self.wait(async {
             let mut answers = Vec::new();
-            for number in range {
-                let payload = format!("r{number}").into();
+            for payload in payloads {
+                let payload = payload.into();
                 answers.push(self.context.publish(subject.to_owned(), payload).await.unwrap());
                 if answers.len() == 256 {
                     for answer in answers.drain(..) {

@@ -1,5 +1,6 @@
 //! Kafka, as the configuration names it.
 
+use super::history::{Address, From};
 use super::{Begins, OpenedSink};
 use crate::commands::{Failure, usage};
 use anyhow::anyhow;
@@ -154,6 +155,39 @@ pub(super) fn dead_letters(settings: &Settings) -> Result<Vec<DeadLetters>, Fail
         outputs.push(DeadLetters { sink: Box::new(sink), takes: Box::new(takes) });
     }
     Ok(outputs)
+}
+
+/// All partitions of a topic as far as they reach now.
+pub(super) fn history(
+    address: &Address<'_>,
+    settings: &Settings,
+) -> Result<Vec<Box<dyn Source>>, Failure> {
+    let brokers: Vec<String> = address.servers.iter().map(|&server| server.into()).collect();
+    let configured = settings.source.iter().find_map(|source| match source {
+        SourceSettings::Kafka { brokers: known, client, .. }
+            if known.iter().any(|known| brokers.contains(known)) =>
+        {
+            Some(client.clone())
+        }
+        _ => None,
+    });
+    let cluster = cluster(&brokers, &configured.unwrap_or_default())?;
+    let start = match address.from {
+        From::Beginning => Start::Beginning,
+        From::Position(offset) => Start::Offset(offset),
+        From::Time(time) => Start::Time(time.0),
+    };
+    let found = partitions(&cluster, &Topics::Names(vec![address.name.into()]))?;
+    let options = SourceOptions {
+        is_finite: true,
+        until: address.until,
+        ..options(settings, start, found.len())
+    };
+    let mut sources: Vec<Box<dyn Source>> = Vec::new();
+    for (topic, partition) in found {
+        sources.push(Box::new(KafkaSource::open(&cluster, &topic, partition, &options)?));
+    }
+    Ok(sources)
 }
 
 /// What a `[[source]]` would read, without reading it.

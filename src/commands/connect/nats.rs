@@ -1,5 +1,6 @@
 //! NATS JetStream, as the configuration names it.
 
+use super::history::{Address, From};
 use super::{Begins, OpenedSink};
 use crate::commands::{Failure, usage};
 use anyhow::{Context as _, anyhow};
@@ -79,6 +80,40 @@ pub(super) fn source(
         ..SourceOptions::default()
     };
     Ok(Box::new(NatsSource::open(&servers(&access, settings)?, stream, &options)?))
+}
+
+/// A stream as far as it reaches now.
+pub(super) fn history(
+    address: &Address<'_>,
+    settings: &Settings,
+) -> Result<Box<dyn Source>, Failure> {
+    if address.until.is_some() {
+        return Err(usage(anyhow!(
+            "nats://…/{}: a stream is read to where it ends now; leave until= out, or bound the ticks with --until",
+            address.name
+        )));
+    }
+    let urls: Vec<String> =
+        address.servers.iter().map(|server| format!("nats://{server}")).collect();
+    let configured = settings.source.iter().filter_map(SourceSettings::nats_access);
+    let mut configured =
+        configured.filter(|access| access.servers.iter().any(|known| urls.contains(known)));
+    let servers = match configured.next() {
+        Some(access) => servers(&access, settings)?,
+        None => Servers::at(urls),
+    };
+    let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
+    let options = SourceOptions {
+        start: match address.from {
+            From::Beginning => Start::Beginning,
+            From::Position(sequence) => Start::Sequence(sequence),
+            From::Time(time) => Start::Time(time.0),
+        },
+        is_finite: true,
+        record_bytes_max: bytes(settings.engine.max_record_bytes.0),
+        ..SourceOptions::default()
+    };
+    Ok(Box::new(NatsSource::open(&servers, address.name, &options)?))
 }
 
 /// What a `[[source]]` would read, without reading it.

@@ -20,9 +20,12 @@
 //! | `letters` | dead letters to the outputs that take them |
 //! | `writer` | closed ticks to numbered, durable text |
 //! | `checkpoint` | what a run needs to go on from the end of a tick |
+//! | `board` | how a run stands, for whoever watches |
+//! | `watchdog` | event time that stands still is told |
 //! | `fault` | where a test lets the process die |
 //! | `observe` | what the views held at the end |
 
+mod board;
 mod checkpoint;
 mod choices;
 mod drive;
@@ -35,8 +38,10 @@ mod observe;
 mod pace;
 mod silence;
 mod start;
+mod watchdog;
 mod writer;
 
+pub use board::{Board, CheckpointBoard, LATENCY_BOUNDS_S, LatencyBoard, PartitionBoard, Watch};
 pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints, Keep, Mark, Store, StreamMark};
 pub use choices::{Choices, Chosen, by_partition};
 pub use gate::Limits;
@@ -102,17 +107,6 @@ pub struct Job {
     pub stop: Arc<AtomicBool>,
     /// How far it has come, for whoever watches.
     pub progress: Arc<Watch>,
-}
-
-/// How far a run has come.
-#[derive(Debug, Default)]
-pub struct Watch {
-    /// Records read.
-    pub records: AtomicU64,
-    /// Bytes read, on the scale of the sources' totals.
-    pub bytes: AtomicU64,
-    /// The end of the newest durable tick, in ms since the epoch.
-    pub tick_end_ms: AtomicU64,
 }
 
 /// What came of a run.
@@ -188,6 +182,8 @@ pub(crate) struct Shared {
     pub(crate) first_unwritten: Tick,
     /// Whether an output goes on from ticks of an earlier run.
     pub(crate) goes_on: bool,
+    /// Whether somebody may watch how it stands.
+    pub(crate) is_watched: bool,
     /// The partitions' names.
     names: Mutex<Vec<String>>,
 }
@@ -316,9 +312,18 @@ pub fn run(job: Job) -> Result<Outcome, EngineError> {
     });
     let discovering = discovering.transpose()?;
     drop(starter);
+    let watching = job.live.map(|live| {
+        shared.progress.lock().is_running = true;
+        let shared = Arc::clone(&shared);
+        spawn("watchdog", move || watchdog::watch(&shared, live.stalled_after))
+    });
+    let watching = watching.transpose()?;
     let wanted = Wanted { observed: job.observed, course: job.course };
     let seen = drive::drive(job.workers, inlets, wanted, to_writer, &shared)?;
     let outcome = finish(&shared, intakes, discovering, writing, seen);
+    if let Some(watching) = watching {
+        watching.join().map_err(|_| EngineError::Panicked("watchdog"))?;
+    }
     // The keeper may have gone already, with an error of its own.
     let _ = to_keeper.send(Kept::End);
     if let Some(keeping) = keeping {
@@ -385,6 +390,7 @@ fn shared(job: &Job, marks: &[Mark], to_keeper: Sender<Kept>) -> Shared {
         is_closed: AtomicBool::new(false),
         first_unwritten: last_written.map_or(0, |end| rules.tick_of(end)),
         goes_on: last_written.is_some(),
+        is_watched: job.live.is_some(),
         names: Mutex::new(names.into_iter().map(|(name, _)| name).collect()),
         rules,
     }

@@ -16,6 +16,7 @@
 //! | [`report`] | latency logs and the day of a run as tables and plots |
 //! | [`import`] | known grid formats to records |
 //! | [`generate`] | a synthetic grid and its event stream |
+//! | [`http`] | what a live run shows: metrics, whether it is well |
 //! | [`summary`], [`latency`] | what a run came to |
 //!
 //! The records are in [`model`], the views in [`dataflows`], files in [`connectors`].
@@ -58,6 +59,7 @@
 pub mod compare;
 pub mod engine;
 pub mod generate;
+pub mod http;
 pub mod import;
 pub mod latency;
 mod library;

@@ -11,6 +11,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     end_on_panic();
+    log_to_stderr();
     let arguments = match commands::Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),
@@ -57,6 +58,16 @@ fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
     let text = format!("{error:#}").replace('\n', " ");
     eprintln!("gridweaver: {text}");
     ExitCode::from(code)
+}
+
+/// What is told while running goes where errors go; data goes elsewhere.
+fn log_to_stderr() {
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .init();
 }
 
 /// A panic in any thread is a bug of ours: without this its peers would wait for it for ever.

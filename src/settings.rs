@@ -34,6 +34,8 @@ pub struct Settings {
     pub dead_letters: DeadLetters,
     /// Where latencies go.
     pub latency: Latency,
+    /// What is shown over HTTP.
+    pub http: Http,
     /// The folder that relative paths are relative to.
     #[serde(skip)]
     pub base: PathBuf,
@@ -53,6 +55,8 @@ pub struct Engine {
     pub idle_timeout: OrOff,
     /// How far past the wall clock the time of a live record may lie.
     pub max_ahead: Duration,
+    /// How long event time may stand still while records wait until that is told.
+    pub stalled_after: Duration,
     /// Ticks that a partition may run ahead of the least.
     pub max_skew: u64,
     /// How long an identity is remembered.
@@ -149,6 +153,14 @@ pub struct Latency {
     pub log: Option<String>,
 }
 
+/// `[http]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// Where it is answered, `host:port`; absent: nowhere.
+    pub listen: Option<String>,
+}
+
 /// Why a configuration can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -179,6 +191,7 @@ impl Default for Engine {
             late: LateSetting::NextTick,
             idle_timeout: OrOff(Some(Millis(10_000))),
             max_ahead: Duration(Millis(300_000)),
+            stalled_after: Duration(Millis(30_000)),
             max_skew: 3,
             dedup_window: Duration(rules.dedup_window),
             stale_after: Duration(rules.stale_after),

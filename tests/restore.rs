@@ -65,7 +65,7 @@ fn go_on(
     let keeping = Arc::clone(&taken);
     let keep = move |checkpoint: &Checkpoint| {
         keeping.lock().unwrap().push(checkpoint.clone());
-        Ok(())
+        Ok(0)
     };
     job.checkpoints = Some(Checkpoints { keep: Box::new(keep), every });
     let outcome = finished(job);

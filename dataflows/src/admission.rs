@@ -66,6 +66,12 @@ impl Partition {
         Admission::Admitted { tick, very_late }
     }
 
+    /// The watermark, once a record has moved it.
+    #[must_use]
+    pub fn watermark(&self) -> Option<Time> {
+        self.watermark
+    }
+
     /// The tick that the watermark stands in: all before it are complete in this partition.
     #[must_use]
     pub fn tick(&self, rules: &Rules) -> Tick {

@@ -9,8 +9,10 @@ use super::{Failure, connect};
 use anyhow::Context as _;
 use gridweaver::connectors::file::Start;
 use gridweaver::connectors::{Guarantee, Sink};
-use gridweaver::engine::{Course, Live, Outcome, Output, Recorded};
+use gridweaver::engine::{Course, Job, Live, Outcome, Output, Recorded};
+use gridweaver::http::{Server, serve};
 use gridweaver::latency::write_log;
+use gridweaver::model::Millis;
 use gridweaver::report::{Log, Section, day, latency, page};
 use gridweaver::settings::{Settings, SinkSettings};
 use gridweaver::summary::summary;
@@ -18,6 +20,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 const DAY: &[u8] = include_bytes!("../../data/rts-gmlc-day.jsonl.zst");
@@ -122,11 +125,21 @@ fn go_on(settings: &Settings) -> Result<(Outcome, Duration), Failure> {
         job.rules = rules;
         job.restored.clone_from(&restart.checkpoint);
         job.checkpoints = Some(restart.checkpoints());
+        let _server = shown(settings, &job)?;
         let played = play(job, true)?;
         if until.is_none() || played.0.stopped {
             return Ok(played);
         }
     }
+}
+
+/// Answers over HTTP how the job stands, where that is configured.
+fn shown(settings: &Settings, job: &Job) -> Result<Option<Server>, Failure> {
+    let Some(listen) = &settings.http.listen else { return Ok(None) };
+    let server = serve(listen, Arc::clone(&job.progress));
+    Ok(Some(server.with_context(|| {
+        format!("http.listen = \"{listen}\": it can't be listened at; name another host:port")
+    })?))
 }
 
 fn output(sink: Box<dyn Sink>, settings: &SinkSettings, recorded: Recorded) -> Output {
@@ -135,9 +148,13 @@ fn output(sink: Box<dyn Sink>, settings: &SinkSettings, recorded: Recorded) -> O
 
 /// What the wall clock decides.
 fn live(settings: &Settings) -> Live {
-    let timeout = settings.engine.idle_timeout.0;
-    let idle_timeout = timeout.map(|timeout| Duration::from_millis(timeout.0.unsigned_abs()));
-    Live { idle_timeout, ahead_max: settings.engine.max_ahead.0 }
+    let engine = &settings.engine;
+    let duration = |span: Millis| Duration::from_millis(span.0.unsigned_abs());
+    Live {
+        idle_timeout: engine.idle_timeout.0.map(duration),
+        ahead_max: engine.max_ahead.0,
+        stalled_after: duration(engine.stalled_after.0),
+    }
 }
 
 /// Leaves the day as a page beside the latency log.

@@ -90,8 +90,8 @@ pub(super) struct WrittenUpTo {
     pub(super) choices: Choices,
 }
 
-/// Makes a checkpoint durable.
-pub type Keep = Box<dyn FnMut(&Checkpoint) -> Result<(), CheckpointError> + Send>;
+/// Makes a checkpoint durable; returns its size in bytes.
+pub type Keep = Box<dyn FnMut(&Checkpoint) -> Result<u64, CheckpointError> + Send>;
 
 /// What the threads of a run share to take one.
 pub(super) struct Checkpointing {

@@ -153,6 +153,18 @@ impl Gate {
         (least, state.frontier.passed_over().collect())
     }
 
+    /// The partition that holds event time, and the tick that its watermark stands in.
+    pub(crate) fn holder(&self) -> Option<(usize, Tick)> {
+        let state = self.lock();
+        state.frontier.holder().map(|partition| (partition, state.frontier.of(partition)))
+    }
+
+    /// Records and bytes in flight.
+    pub(crate) fn in_flight(&self) -> (u64, u64) {
+        let state = self.lock();
+        (state.total.records, state.total.bytes)
+    }
+
     /// From now on the wall clock moves nothing.
     pub(crate) fn rest(&self) {
         self.lock().is_driven = false;

@@ -7,6 +7,7 @@
 //! the others by `dedup`.
 
 use super::Shared;
+use super::board::PartitionBoard;
 use super::checkpoint::Mark;
 use super::choices::Chosen;
 use super::drive::Delivery;
@@ -156,12 +157,33 @@ impl Intake {
             }
             self.mark_on(std::mem::take(&mut sorted.jumps), &state);
             self.hand_over(sorted, &state);
+            self.show(&state);
             let bytes = self.source.bytes_read();
             shared.progress.records.fetch_add(batch.len() as u64, Ordering::Relaxed);
             shared.progress.bytes.fetch_add(bytes - bytes_seen, Ordering::Relaxed);
             bytes_seen = bytes;
         }
         Ok(state.reading)
+    }
+
+    /// Shows how it stands to whoever watches.
+    fn show(&self, state: &State) {
+        if self.live.is_none() {
+            return;
+        }
+        let mut board = self.shared.progress.lock();
+        let name = self.source.name();
+        if !board.partitions.contains_key(name) {
+            board.partitions.insert(name.to_owned(), PartitionBoard::default());
+        }
+        if let Some(shown) = board.partitions.get_mut(name) {
+            shown.watermark = state.partition.watermark();
+            shown.position = self.source.position();
+            shown.head = self.source.head();
+            shown.is_passed_over = state.silence.is_passed_over();
+            shown.reading.clone_from(&state.reading);
+        }
+        (board.in_flight_records, board.in_flight_bytes) = self.shared.gate.in_flight();
     }
 
     fn begin(&mut self) -> State {
@@ -186,6 +208,7 @@ impl Intake {
             self.shared.gate.pass_over(self.partition, position, state.silence.was_live());
             self.delivery.wake();
         }
+        self.show(state);
     }
 
     /// Repeats up to where the partition was passed over before the record at a position. True: its

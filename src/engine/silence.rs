@@ -13,6 +13,8 @@ pub struct Live {
     pub idle_timeout: Option<Duration>,
     /// How far past the wall clock a record's time may lie.
     pub ahead_max: Millis,
+    /// How long event time may stand still while records wait until that is told, besides two ticks.
+    pub stalled_after: Duration,
 }
 
 /// The wall clock.
@@ -52,6 +54,11 @@ impl Silence {
         self.waited = Duration::ZERO;
         self.has_brought = true;
         std::mem::take(&mut self.is_passed_over)
+    }
+
+    /// Whether nobody waits for it.
+    pub(super) fn is_passed_over(&self) -> bool {
+        self.is_passed_over
     }
 
     /// Whether the last record was of its time as it came.

@@ -191,6 +191,9 @@ impl Writer {
             let rest = messages.try_iter().take(COMMIT_MAX - 1);
             let group: Vec<ToWriter> = std::iter::once(first).chain(rest).collect();
             self.write(group)?;
+            if self.shared.is_watched {
+                self.shared.progress.lock().queued = messages.len();
+            }
         }
         self.commit()?;
         Ok(self.written)
@@ -248,6 +251,9 @@ impl Writer {
             let end = self.shared.rules.end_of(tick).0;
             self.shared.progress.tick_end_ms.store(end.unsigned_abs(), Ordering::Relaxed);
         }
+        if self.shared.is_watched {
+            self.show(&closed);
+        }
         closed.into_iter().for_each(|closed_at| self.note_latency(closed_at));
         if let Some(checkpointing) = &self.shared.checkpointing {
             for (tick, written) in kept {
@@ -255,6 +261,16 @@ impl Writer {
             }
         }
         Ok(())
+    }
+
+    /// Shows what was made durable to whoever watches.
+    fn show(&self, closed: &[Instant]) {
+        let mut board = self.shared.progress.lock();
+        board.outcomes = self.written.tally.outcomes.clone();
+        board.refused = self.written.tally.refused;
+        board.ticks += closed.len() as u64;
+        closed.iter().for_each(|closed_at| board.latency.note(closed_at.elapsed()));
+        (board.in_flight_records, board.in_flight_bytes) = self.shared.gate.in_flight();
     }
 
     fn append_letters(&mut self, gathered: &mut Vec<DeadLetter>) -> Result<(), SinkError> {

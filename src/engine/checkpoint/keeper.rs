@@ -3,12 +3,14 @@
 use super::store::CheckpointError;
 use super::{Checkpoint, Keep, WrittenUpTo};
 use crate::engine::Shared;
+use crate::engine::board::CheckpointBoard;
 use crate::engine::choices::{Chosen, by_partition};
 use crossbeam_channel::Receiver;
 use gridweaver_dataflows::saved::{Piece, Restored};
 use gridweaver_model::Tick;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 /// What the keeper is sent.
 pub(in crate::engine) enum Kept {
@@ -78,7 +80,7 @@ fn keep_all(
         };
         let WrittenUpTo { streams, tally, .. } = written;
         let (partitions, identities) = checkpointing.marks_after(tick, &mut chosen, &shared.rules);
-        keep(&Checkpoint {
+        let bytes = keep(&Checkpoint {
             rules: shared.rules.clone(),
             views: Restored { tick, pieces },
             partitions,
@@ -86,6 +88,8 @@ fn keep_all(
             streams,
             tally,
         })?;
+        shared.progress.lock().checkpoint =
+            Some(CheckpointBoard { written_at: SystemTime::now(), bytes });
         parts.retain(|other, _| *other > tick);
         checkpointing.busy.store(false, Ordering::SeqCst);
     }

@@ -89,14 +89,15 @@ impl Store {
         Ok(Self { folder: folder.to_owned(), kept: kept.max(1), _lock: lock })
     }
 
-    /// Writes a checkpoint; older ones beyond the number that is kept are removed.
+    /// Writes a checkpoint; older ones beyond the number that is kept are removed. Returns its size
+    /// in bytes.
     ///
     /// # Errors
     /// Where the disk does not take it. What stood before still stands.
-    pub fn write(&self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
+    pub fn write(&self, checkpoint: &Checkpoint) -> Result<u64, CheckpointError> {
         let path = self.folder.join(format!("{NAME_BEGINS}{:020}", checkpoint.views.tick));
         let unfinished = self.folder.join(UNFINISHED);
-        let written = || -> io::Result<()> {
+        let written = || -> io::Result<u64> {
             let mut file = File::create(&unfinished)?;
             let bytes = framed(checkpoint)?;
             let (first, second) = bytes.split_at(bytes.len() / 2);
@@ -108,14 +109,14 @@ impl Store {
             fs::rename(&unfinished, &path)?;
             File::open(&self.folder)?.sync_all()?;
             fault::step(fault::AFTER_RENAME);
-            Ok(())
+            Ok(bytes.len() as u64)
         };
         let refused = |cause| {
             // It would only take the room that is lacking.
             drop(fs::remove_file(&unfinished));
             CheckpointError::Refused { path: path.clone(), action: "written", cause }
         };
-        written().map_err(refused)?;
+        let bytes = written().map_err(refused)?;
         for old in self.names()?.into_iter().rev().skip(self.kept) {
             fs::remove_file(&old).map_err(|cause| CheckpointError::Refused {
                 path: old,
@@ -123,7 +124,7 @@ impl Store {
                 cause,
             })?;
         }
-        Ok(())
+        Ok(bytes)
     }
 
     /// Whether there is any checkpoint, sound or not.

@@ -16,15 +16,12 @@
 #![allow(clippy::unwrap_used, reason = "a helper that can't go on fails its test")]
 
 #[path = "../connectors/tests/common/kafka.rs"]
-#[allow(dead_code, reason = "each test file uses a part of its helpers")]
 mod kafka;
 #[path = "../connectors/tests/common/nats.rs"]
-#[allow(dead_code, reason = "each test file uses a part of its helpers")]
 mod nats;
 #[path = "common/program.rs"]
 mod program;
 #[path = "common/random.rs"]
-#[allow(dead_code, reason = "each test file uses a part of its helpers")]
 mod random;
 #[path = "common/record.rs"]
 mod record;

@@ -14,7 +14,7 @@ use program::{Folder, Running, wait_until};
 use record::line;
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 /// Recorded data: far from now.
 const THEN_MS: i64 = 1_772_323_200_000;
@@ -22,7 +22,7 @@ const PARTITIONS: [&str; 2] = ["a.jsonl", "b.jsonl"];
 const RUN: [&str; 2] = ["run", "run.toml"];
 
 fn now_ms() -> i64 {
-    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+    i64::try_from(UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap()
 }
 
 /// Two followed files, each tick a second long.

@@ -13,6 +13,9 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read as _};
 use std::path::Path;
 
+/// What the wall clock chose, by the ends of the ticks that tell of it.
+pub(super) type Chosen = BTreeMap<Time, Choices>;
+
 /// Opens recorded decisions; `-` is standard input.
 pub(super) fn recorded(path: &Path) -> Result<Box<dyn BufRead>, Failure> {
     if path.as_os_str() == STANDARD_STREAM {
@@ -24,9 +27,7 @@ pub(super) fn recorded(path: &Path) -> Result<Box<dyn BufRead>, Failure> {
 
 /// Recorded decisions, and what the wall clock chose. Standard input is held in memory: it is
 /// needed twice.
-pub(super) fn recorded_and_chosen(
-    path: &Path,
-) -> Result<(Box<dyn BufRead>, BTreeMap<Time, Choices>), Failure> {
+pub(super) fn recorded_and_chosen(path: &Path) -> Result<(Box<dyn BufRead>, Chosen), Failure> {
     if path.as_os_str() != STANDARD_STREAM {
         return Ok((recorded(path)?, chosen(recorded(path)?, path)?));
     }
@@ -36,12 +37,8 @@ pub(super) fn recorded_and_chosen(
     Ok((Box::new(Cursor::new(text)), chosen))
 }
 
-/// What the wall clock chose, by the ends of the ticks that tell of it. Other records may stand
-/// between them; what can't be read is passed over, unless it is the end of a tick.
-pub(super) fn chosen(
-    mut lines: impl BufRead,
-    path: &Path,
-) -> Result<BTreeMap<Time, Choices>, Failure> {
+/// Reads what the wall clock chose. Other records may stand between the ends of ticks; what can't be read is passed over, unless it is the end of a tick.
+pub(super) fn chosen(mut lines: impl BufRead, path: &Path) -> Result<Chosen, Failure> {
     let tick_closed = Finder::new(TICK_CLOSED);
     let mut chosen = BTreeMap::new();
     let mut line = Vec::new();

@@ -6,7 +6,7 @@ use gridweaver_model::Time;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 /// How far a run has come.
 #[derive(Debug, Default)]
@@ -78,7 +78,7 @@ pub struct PartitionBoard {
 #[derive(Clone, Copy, Debug)]
 pub struct CheckpointBoard {
     /// When.
-    pub written_at: SystemTime,
+    pub written_at: Instant,
     /// Its size.
     pub bytes: u64,
 }

@@ -167,7 +167,7 @@ impl Checkpointing {
 
     /// The writer has made all up to a tick's end durable.
     pub(super) fn written(&self, tick: Tick, written: WrittenUpTo) {
-        let _ = self.to_keeper.send(Kept::Written(tick, written));
+        let _ = self.to_keeper.send(Kept::Written(tick, Box::new(written)));
     }
 
     /// Takes in a partition that was found while running, and where it begins.

@@ -266,7 +266,7 @@ impl Writer {
     /// Shows what was made durable to whoever watches.
     fn show(&self, closed: &[Instant]) {
         let mut board = self.shared.progress.lock();
-        board.outcomes = self.written.tally.outcomes.clone();
+        board.outcomes = self.written.tally.outcomes;
         board.refused = self.written.tally.refused;
         board.ticks += closed.len() as u64;
         closed.iter().for_each(|closed_at| board.latency.note(closed_at.elapsed()));

@@ -66,30 +66,34 @@ fn partitions(page: &mut Page<'_>, board: &Board) -> Result<(), fmt::Error> {
     page.counters(
         "partition_records",
         "Records read: admitted, control, or the reason of a dead letter",
-        records.collect(),
+        &records.collect::<Vec<_>>(),
     )?;
     let late = board.partitions.iter();
     let late = late.map(|(name, partition)| (of(name), partition.reading.late));
-    page.counters("partition_late_records", "Late records that were refused", late.collect())?;
+    page.counters(
+        "partition_late_records",
+        "Late records that were refused",
+        &late.collect::<Vec<_>>(),
+    )?;
     page.gauges(
         "partition_watermark_seconds",
         "The partition's watermark, since the epoch",
-        each(|partition| Some(partition.watermark?.0 as f64 / 1_000.0)),
+        &each(|partition| Some(partition.watermark?.0 as f64 / 1_000.0)),
     )?;
     page.gauges(
         "partition_position",
         "Where the partition's next record will lie",
-        each(|partition| Some(partition.position as f64)),
+        &each(|partition| Some(partition.position as f64)),
     )?;
     page.gauges(
         "partition_lag",
         "Positions between the next record to be read and the partition's end",
-        each(|partition| Some(partition.head?.saturating_sub(partition.position) as f64)),
+        &each(|partition| Some(partition.head?.saturating_sub(partition.position) as f64)),
     )?;
     page.gauges(
         "partition_passed_over",
         "1 while nobody waits for the partition, as it is silent",
-        each(|partition| Some(f64::from(u8::from(partition.is_passed_over)))),
+        &each(|partition| Some(f64::from(u8::from(partition.is_passed_over)))),
     )
 }
 
@@ -99,7 +103,7 @@ fn run(page: &mut Page<'_>, board: &Board) -> Result<(), fmt::Error> {
     page.counters(
         "closed_records",
         "What became of the records of closed ticks, earlier runs included",
-        vec![
+        &[
             outcome("applied", outcomes.applied),
             outcome("bad_quality", outcomes.bad_quality),
             outcome("duplicate", outcomes.duplicates),
@@ -120,7 +124,7 @@ fn run(page: &mut Page<'_>, board: &Board) -> Result<(), fmt::Error> {
         board.queued as f64,
     )?;
     if let Some(checkpoint) = board.checkpoint {
-        let age_s = checkpoint.written_at.elapsed().unwrap_or_default().as_secs_f64();
+        let age_s = checkpoint.written_at.elapsed().as_secs_f64();
         page.gauge("checkpoint_age_seconds", "Since the newest checkpoint was written", age_s)?;
         page.gauge("checkpoint_bytes", "Its size", checkpoint.bytes as f64)?;
     }
@@ -142,10 +146,10 @@ impl Page<'_> {
         &mut self,
         name: &str,
         help: &str,
-        values: Vec<(Labels, f64)>,
+        values: &[(Labels, f64)],
     ) -> Result<(), fmt::Error> {
         let mut encoder = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        for (labels, value) in &values {
+        for (labels, value) in values {
             ConstGauge::new(*value).encode(encoder.encode_family(labels)?)?;
         }
         Ok(())
@@ -155,10 +159,10 @@ impl Page<'_> {
         &mut self,
         name: &str,
         help: &str,
-        values: Vec<(Labels, u64)>,
+        values: &[(Labels, u64)],
     ) -> Result<(), fmt::Error> {
         let mut encoder = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
-        for (labels, value) in &values {
+        for (labels, value) in values {
             ConstCounter::new(*value).encode(encoder.encode_family(labels)?)?;
         }
         Ok(())

@@ -57,7 +57,6 @@ pub(in crate::commands) fn histories(
 }
 
 fn opened(address: &Address<'_>, settings: &Settings) -> Result<Vec<Box<dyn Source>>, Failure> {
-    let _ = settings;
     match address.scheme {
         #[cfg(feature = "kafka")]
         "kafka" => super::kafka::history(address, settings),

@@ -10,14 +10,14 @@ use gridweaver_dataflows::saved::{Piece, Restored};
 use gridweaver_model::Tick;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::time::SystemTime;
+use std::time::Instant;
 
 /// What the keeper is sent.
 pub(in crate::engine) enum Kept {
     /// What one worker's views held at a tick's end.
     Pieces(Tick, Vec<Piece>),
     /// All up to a tick's end is durable.
-    Written(Tick, WrittenUpTo),
+    Written(Tick, Box<WrittenUpTo>),
     /// Nothing more comes.
     End,
 }
@@ -27,7 +27,7 @@ pub(in crate::engine) enum Kept {
 struct Parts {
     workers: usize,
     pieces: Vec<Piece>,
-    written: Option<WrittenUpTo>,
+    written: Option<Box<WrittenUpTo>>,
 }
 
 /// Keeps until the end. Where that fails, the whole run is told to stop.
@@ -78,7 +78,7 @@ fn keep_all(
         let Some(Parts { pieces, written: Some(written), .. }) = parts.remove(&tick) else {
             continue;
         };
-        let WrittenUpTo { streams, tally, .. } = written;
+        let WrittenUpTo { streams, tally, .. } = *written;
         let (partitions, identities) = checkpointing.marks_after(tick, &mut chosen, &shared.rules);
         let bytes = keep(&Checkpoint {
             rules: shared.rules.clone(),
@@ -89,7 +89,7 @@ fn keep_all(
             tally,
         })?;
         shared.progress.lock().checkpoint =
-            Some(CheckpointBoard { written_at: SystemTime::now(), bytes });
+            Some(CheckpointBoard { written_at: Instant::now(), bytes });
         parts.retain(|other, _| *other > tick);
         checkpointing.busy.store(false, Ordering::SeqCst);
     }

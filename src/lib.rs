@@ -19,7 +19,7 @@
 //! | [`http`] | what a live run shows: metrics, whether it is well |
 //! | [`summary`], [`latency`] | what a run came to |
 //!
-//! The records are in [`model`], the views in [`dataflows`], files in [`connectors`].
+//! The records are in [`model`], the views in [`dataflows`], outside systems in [`connectors`].
 //!
 //! # Embedding
 //!

@@ -7,6 +7,8 @@
 //! | `killed_at_random…` | `SIGKILL` after a random time, again and again, while the stream runs |
 //! | `dead_at_each_step…` | it dies at every named step around commits and checkpoints |
 //! | `a_frozen_engine…` | another one with its transactional id takes over meanwhile |
+//! | `a_kafka…`, `a_nats_server…` | the server is killed, and later frozen |
+//! | `a_nats_stream…` | what was read is purged, or deleted and made anew |
 //! | `silent_and_future…` | partitions fall silent, records are of the future, and it is killed |
 //! | `a_new_partition…` | a topic grows while it runs |
 //!
@@ -104,23 +106,38 @@ struct Live {
     to: Vec<System>,
     input: String,
     output: String,
+    brokers: String,
     nats: Option<(NatsServer, Admin)>,
 }
 
 impl Live {
     fn new(from: System, to: &[System], lines: &[String]) -> Self {
+        Self::at(BROKERS, from, to, lines)
+    }
+
+    /// With another Kafka than the one that `scripts/services` starts.
+    fn at(brokers: &str, from: System, to: &[System], lines: &[String]) -> Self {
         let folder = Folder::new();
         let nats = (from == Nats || to.contains(&Nats)).then(|| {
             let server = NatsServer::start();
             let admin = server.admin();
             (server, admin)
         });
-        let input = if from == Kafka { fresh_topic("grid", 1) } else { String::new() };
-        let output = if to.contains(&Kafka) { fresh_topic("orders", 1) } else { String::new() };
+        let topic = |name: &str, is_used: bool| match is_used {
+            true if brokers == BROKERS => fresh_topic(name, 1),
+            true => {
+                kafka::create_topic(brokers, name, 1, &[]);
+                name.to_owned()
+            }
+            false => String::new(),
+        };
+        let input = topic("grid", from == Kafka);
+        let output = topic("orders", to.contains(&Kafka));
         if to.contains(&Kafka) {
-            kafka::create_topic(BROKERS, &format!("{output}.ticks"), 1, &[("retention.ms", "-1")]);
+            kafka::create_topic(brokers, &format!("{output}.ticks"), 1, &[("retention.ms", "-1")]);
         }
-        let live = Self { folder, from, to: to.to_vec(), input, output, nats };
+        let brokers = brokers.to_owned();
+        let live = Self { folder, from, to: to.to_vec(), input, output, brokers, nats };
         live.bring(lines);
         live.folder.write("run.toml", live.configuration(ENGINE));
         live
@@ -128,18 +145,18 @@ impl Live {
 
     fn configuration(&self, engine: &str) -> String {
         let url = self.nats.as_ref().map(|(server, _)| server.url()).unwrap_or_default();
-        let (input, output) = (&self.input, &self.output);
+        let (input, output, brokers) = (&self.input, &self.output, &self.brokers);
         let source = match self.from {
             File => "kind = \"file\"\npaths = [\"in.jsonl\"]\nfollow = true\n".to_owned(),
             Kafka => {
-                format!("kind = \"kafka\"\nbrokers = [\"{BROKERS}\"]\ntopics = [\"{input}\"]\n")
+                format!("kind = \"kafka\"\nbrokers = [\"{brokers}\"]\ntopics = [\"{input}\"]\n")
             }
             Nats => format!("kind = \"nats\"\nservers = [\"{url}\"]\nstream = \"GRID\"\n"),
         };
         let sinks = self.to.iter().map(|to| match to {
             File => "[[sink]]\nkind = \"file\"\npath = \"orders.jsonl\"\n".to_owned(),
             Kafka => format!(
-                "[[sink]]\nkind = \"kafka\"\nbrokers = [\"{BROKERS}\"]\ntopic = \"{output}\"\n\
+                "[[sink]]\nkind = \"kafka\"\nbrokers = [\"{brokers}\"]\ntopic = \"{output}\"\n\
                  transactional_id = \"{output}\"\n\
                  [sink.client]\n\"transaction.timeout.ms\" = 10000\n"
             ),
@@ -158,10 +175,12 @@ impl Live {
     fn bring(&self, lines: &[String]) {
         match self.from {
             File => self.folder.write("in.jsonl", lines.join("\n") + "\n"),
-            Kafka => produce(BROKERS, &self.input, lines),
+            Kafka => produce(&self.brokers, &self.input, lines),
             Nats => {
                 let (_, admin) = self.nats.as_ref().unwrap();
-                admin.create("GRID");
+                if admin.wait(admin.context.get_stream("GRID")).is_err() {
+                    admin.create("GRID");
+                }
                 admin.publish_all("grid.any", lines.iter().cloned());
             }
         }
@@ -173,8 +192,8 @@ impl Live {
             File if !self.folder.holds("orders.jsonl") => Vec::new(),
             File => lines_of(&self.folder.read("orders.jsonl")),
             Kafka => {
-                let mut lines = seen_values(BROKERS, &self.output);
-                lines.extend(seen_values(BROKERS, &format!("{}.ticks", self.output)));
+                let mut lines = seen_values(&self.brokers, &self.output);
+                lines.extend(seen_values(&self.brokers, &format!("{}.ticks", self.output)));
                 lines
             }
             Nats => {
@@ -374,6 +393,75 @@ fn a_frozen_engine_that_another_took_over_from_writes_nothing_more_and_says_so()
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stderr.contains("taken over"), "{}", ended.stderr);
     live.assert_same("after it was taken over", &stream);
+}
+
+#[test]
+fn a_kafka_that_is_killed_and_frozen_meanwhile_is_waited_for() {
+    let stream = Stream::of_day(4_000, 1);
+    let mut broker = kafka::KafkaBroker::start();
+    let (before, after) = stream.lines.split_at(1_500);
+    let live = Live::at(&broker.address(), Kafka, &[Kafka], before);
+    let running = live.folder.spawn(&RUN);
+    wait_until("a tick", || !live.outputs()[0].is_empty());
+    let (then, last) = after.split_at(1_000);
+    live.bring(then);
+    broker.kill();
+    thread::sleep(Duration::from_secs(2));
+    broker.restart();
+    broker.freeze();
+    thread::sleep(Duration::from_secs(5));
+    broker.thaw();
+    live.bring(last);
+    live.wait_and_end(running, &stream);
+    broker.assert_sound();
+    live.assert_same("after the broker was killed and frozen", &stream);
+}
+
+#[test]
+fn a_nats_server_that_is_killed_and_frozen_meanwhile_is_waited_for() {
+    let stream = Stream::of_day(4_000, 1);
+    let (before, after) = stream.lines.split_at(1_500);
+    let mut live = Live::new(Nats, &[Nats], before);
+    let running = live.folder.spawn(&RUN);
+    wait_until("a tick", || !live.outputs()[0].is_empty());
+    let (then, last) = after.split_at(1_000);
+    live.bring(then);
+    let (server, _) = live.nats.as_mut().unwrap();
+    server.kill();
+    thread::sleep(Duration::from_secs(2));
+    server.start_again();
+    server.signal("-STOP");
+    thread::sleep(Duration::from_secs(5));
+    server.signal("-CONT");
+    let admin = server.admin();
+    live.nats.as_mut().unwrap().1 = admin;
+    live.bring(last);
+    live.wait_and_end(running, &stream);
+    live.assert_same("after the server was killed and frozen", &stream);
+}
+
+#[test]
+fn a_nats_stream_that_is_purged_or_made_anew_ends_the_run_clearly() {
+    let stream = Stream::of_day(3_000, 1);
+    for is_remade in [false, true] {
+        let live = Live::new(Nats, &[File], &stream.lines[..2_000]);
+        let running = live.folder.spawn(&RUN);
+        wait_until("a tick", || !live.outputs()[0].is_empty());
+        // It leaves a checkpoint.
+        running.signal("TERM");
+        running.finish().well();
+        live.bring(&stream.lines[2_000..]);
+        let (_, admin) = live.nats.as_ref().unwrap();
+        if is_remade {
+            admin.delete("GRID");
+            live.bring(&stream.lines);
+        } else {
+            admin.purge("GRID");
+        }
+        let held = live.outputs();
+        live.folder.run(&RUN).complains(1, &["GRID"]);
+        assert!(held == live.outputs(), "nothing was written");
+    }
 }
 
 #[test]

@@ -123,7 +123,7 @@ impl Intake {
     /// Reads to the end, or until the run is to stop.
     pub(super) fn run(mut self) -> Result<Reading, SourceError> {
         let read = self.read();
-        if read.is_ok() && !self.shared.stop.load(Ordering::SeqCst) {
+        if read.is_ok() && !self.shared.is_over() {
             self.shared.gate.end(self.partition);
             self.delivery.end(self.partition);
         }

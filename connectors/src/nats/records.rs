@@ -1,41 +1,25 @@
 //! The subject of a record, which records are ours, and which names NATS allows.
 
 use super::NatsError;
+use gridweaver_model::decision::{Event, TICK_OPENED};
 use memchr::memchr;
 use serde::Deserialize;
 use std::borrow::Cow;
+
+pub(super) use gridweaver_model::decision::TICK_CLOSED;
 
 /// How every record of ours begins, up to its id.
 const RECORD_BEGINS: &[u8] = br#"{"specversion":"1.0","id":""#;
 /// What comes behind the id, up to the type.
 const RECORD_GOES_ON: &[u8] = br#"","source":"gridweaver","type":""#;
-/// The type of the record that ends a tick.
-pub(super) const TICK_CLOSED: &str = "dispatch.tick_closed";
 /// The key of a record that is about no region.
 const NO_KEY: &str = "_";
-
-/// Every type that is written: what a stream that we create listens to.
-const TYPES: [&str; 14] = [
-    "topology.island_changed",
-    "topology.violation",
-    "dispatch.order_cancelled",
-    "dispatch.plan_created",
-    "dispatch.cascade_cleared",
-    "dispatch.constraint_applied",
-    "dispatch.demand_response_activated",
-    "dispatch.transfer_ordered",
-    "dispatch.curtailment_recorded",
-    "dispatch.shortfall_unmet",
-    "dr.bid_status",
-    "audit.entry",
-    "dispatch.tick_opened",
-    TICK_CLOSED,
-];
 
 /// The subjects of everything that is written: exactly those, so that the stream can stand
 /// beside one that takes the input.
 pub(super) fn subjects(prefix: &str) -> Vec<String> {
-    TYPES.iter().map(|kind| format!("{prefix}.{kind}.*")).collect()
+    let types = Event::TYPE_NAMES.into_iter().chain([TICK_OPENED, TICK_CLOSED]);
+    types.map(|kind| format!("{prefix}.{kind}.*")).collect()
 }
 
 /// Where the records lie that end a tick.
@@ -77,7 +61,7 @@ pub(super) fn subject_of(prefix: &str, record: &[u8]) -> Result<String, serde_js
         "dr.bid_status" => data.bid,
         "topology.violation" => data.subject,
         "topology.island_changed" | "dispatch.cascade_cleared" => data.island,
-        TICK_CLOSED | "dispatch.tick_opened" => None,
+        TICK_CLOSED | TICK_OPENED => None,
         _ => data.region,
     });
     let key = key.as_deref().filter(|key| !key.is_empty()).unwrap_or(NO_KEY);

@@ -27,20 +27,23 @@ mod chain;
 mod engine_run;
 #[path = "../dataflows/benches/common/lattice.rs"]
 mod lattice;
-#[path = "whole_program/parameters.rs"]
+#[path = "common/parameters.rs"]
 mod parameters;
 #[path = "whole_program/plain_loop.rs"]
 mod plain_loop;
 #[path = "../tests/common/random.rs"]
 #[allow(clippy::unwrap_used, reason = "it is a helper of tests")]
 mod random;
-#[path = "whole_program/stream.rs"]
+#[path = "common/rounds.rs"]
+mod rounds;
+#[path = "common/stream.rs"]
 mod stream;
 #[path = "whole_program/views_run.rs"]
 mod views_run;
 
 use anyhow::{Context as _, bail, ensure};
 use parameters::Parameters;
+use rounds::{load_average, median};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
@@ -200,20 +203,4 @@ fn report(out: &mut impl io::Write, runs: &BTreeMap<&str, Vec<Run>>) -> io::Resu
         )?;
     }
     Ok(())
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_unstable_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    if values.len().is_multiple_of(2) {
-        f64::midpoint(values[middle - 1], values[middle])
-    } else {
-        values[middle]
-    }
-}
-
-fn load_average() -> String {
-    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split(' ').take(3).collect::<Vec<_>>().join(" ")
 }

@@ -51,8 +51,9 @@ pub use letters::DeadLetters;
 pub use observe::{CutOff, Observed};
 pub use pace::Pace;
 pub use silence::Live;
+pub(crate) use silence::now;
 pub use start::Discover;
-pub use writer::{Latencies, Output, Recorded, Tally, Written};
+pub use writer::{Output, Recorded, Tally, Written};
 
 use checkpoint::{Checkpointing, Kept, Named};
 use crossbeam_channel::Sender;

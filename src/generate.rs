@@ -68,12 +68,23 @@ pub struct Request {
     pub duration: Millis,
     /// What all random numbers follow from.
     pub seed: u64,
+    /// Whether every record arrives once, at its own time: nothing out of order, late or twice.
+    pub is_punctual: bool,
 }
 
 impl Default for Request {
     fn default() -> Self {
         let duration = Millis(1_800_000);
-        Self { nodes: 200, lines: 260, regions: 8, bids: 400, rate: 50, duration, seed: 1 }
+        Self {
+            nodes: 200,
+            lines: 260,
+            regions: 8,
+            bids: 400,
+            rate: 50,
+            duration,
+            seed: 1,
+            is_punctual: false,
+        }
     }
 }
 
@@ -81,6 +92,12 @@ impl Default for Request {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unsuited(String);
+
+impl Unsuited {
+    pub(crate) fn because(reason: String) -> Self {
+        Self(reason)
+    }
+}
 
 /// Generates what is asked for, in order of arrival.
 ///

@@ -1,7 +1,8 @@
 //! What a run came to, for a person: records by outcome, orders by kind, what stayed unmet, how
 //! long ticks took.
 
-use crate::engine::{Latencies, Outcome};
+use crate::engine::Outcome;
+use crate::latency::Latencies;
 use gridweaver_model::{Time, Watts, decimal};
 use std::fmt::Write as _;
 use std::time::Duration;

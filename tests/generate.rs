@@ -25,7 +25,16 @@ use std::sync::Arc;
 
 fn small() -> Request {
     let duration = Millis(600_000);
-    Request { nodes: 80, lines: 110, regions: 5, bids: 150, rate: 40, duration, seed: 1 }
+    Request {
+        nodes: 80,
+        lines: 110,
+        regions: 5,
+        bids: 150,
+        rate: 40,
+        duration,
+        seed: 1,
+        is_punctual: false,
+    }
 }
 
 fn bytes(request: &Request) -> Vec<u8> {
@@ -87,6 +96,20 @@ fn what_is_asked_for_comes() {
     let brief = Request { bids: 0, rate: 1_000, duration: Millis(1_500), ..small() };
     for request in [small(), odd, alone, brief] {
         check_counts(&request);
+    }
+}
+
+#[test]
+fn a_punctual_stream_is_in_order_and_brings_nothing_twice() {
+    let request = Request { is_punctual: true, ..small() };
+    check_counts(&request);
+    let mut last = START;
+    let mut names = BTreeSet::new();
+    for record in records(&request).unwrap() {
+        assert!(last <= record.time(), "{record:?}");
+        last = record.time();
+        let version = record.envelope.version;
+        assert!(names.insert((version.source, version.id)), "twice");
     }
 }
 

@@ -107,9 +107,7 @@ fn report_turns_logs_into_a_table_a_plot_and_a_page() {
     assert!(plot.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""), "{plot}");
     is_well_formed(&page);
     needs_nothing(&page);
-    for told in
-        ["Tick latency by percentile", "prefers-color-scheme:dark", "one.hlog", "other.hlog"]
-    {
+    for told in ["Latency by percentile", "prefers-color-scheme:dark", "one.hlog", "other.hlog"] {
         assert!(plot.contains(told) && page.contains(told), "no «{told}»");
     }
     assert!(page.contains(" %)</td>"), "the second is held against the first: {page}");
@@ -145,7 +143,7 @@ fn run_leaves_a_page_that_shows_the_day() {
         "Shortfall by region",
         "Unmet by region",
         "Islands",
-        "Tick latency by percentile",
+        "Latency by percentile",
         "What it came to",
     ] {
         assert!(page.contains(told), "no «{told}»");

@@ -207,6 +207,34 @@ pub trait Sink: Send {
     fn commit(&mut self) -> Result<(), SinkError>;
 }
 
+/// Brings records to a stream that a [`Source`] reads, as those who produce them do: for load tests.
+pub trait Feed: Send {
+    /// What names the stream in errors.
+    fn name(&self) -> &str;
+
+    /// How many partitions the stream has, at least 1.
+    fn partitions(&self) -> usize;
+
+    /// Sends a record, which has no newline, without waiting until it is there; it waits for room
+    /// where too many are under way. `partition` is below [`Feed::partitions`].
+    ///
+    /// # Errors
+    /// Where the outside world does not take it.
+    fn send(&mut self, partition: usize, record: &[u8]) -> Result<(), SinkError>;
+
+    /// Sees to it that nothing that was sent is held back here.
+    ///
+    /// # Errors
+    /// Where the outside world does not take it.
+    fn flush(&mut self) -> Result<(), SinkError>;
+
+    /// Waits until everything that was sent is there.
+    ///
+    /// # Errors
+    /// Where something that was sent did not arrive.
+    fn finish(&mut self) -> Result<(), SinkError>;
+}
+
 /// Why a source can't go on.
 #[derive(Debug, Error)]
 #[non_exhaustive]

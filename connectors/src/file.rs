@@ -14,10 +14,12 @@
 //! | `follow` | bytes of a file that grows, is cut off or is replaced |
 //! | `sink` | [`FileSink`]: ticks to a durable file |
 //! | `resume` | where an interrupted output ends |
+//! | `feed` | [`FileFeed`]: records to a file that is followed |
 //!
 //! This is for Unix: it tells files apart by device and inode.
 
 mod error;
+mod feed;
 mod follow;
 mod input;
 mod lines;
@@ -27,6 +29,7 @@ mod sink;
 mod source;
 
 pub use error::FileError;
+pub use feed::FileFeed;
 pub use follow::GENERATION_BYTES;
 pub use paths::{NamedFile, expand, is_same_file};
 pub use resume::visit_ticks_from_the_end;

@@ -14,6 +14,7 @@
 //! | `sink` | [`KafkaSink`]: ticks to transactions |
 //! | `ticks` | which ticks a topic holds: where a sink goes on |
 //! | `dead_letters` | [`KafkaDeadLetters`]: a topic for what can't be read |
+//! | `feed` | [`KafkaFeed`]: records to a topic, as their producers write them |
 //!
 //! Connections may be encrypted and authenticated as the client library can: TLS, SASL `PLAIN` and
 //! `SCRAM`. It is built without Kerberos (`GSSAPI`) and without `OAUTHBEARER`.
@@ -24,6 +25,7 @@
 mod cluster;
 mod dead_letters;
 mod error;
+mod feed;
 mod producer;
 mod reader;
 mod records;
@@ -35,6 +37,7 @@ mod topics;
 pub use cluster::Cluster;
 pub use dead_letters::KafkaDeadLetters;
 pub use error::KafkaError;
+pub use feed::KafkaFeed;
 pub use sink::{KafkaSink, Opened, SinkOptions};
 pub use source::{KafkaSource, SourceOptions, Start};
 pub use ticks::visit_ticks_from_the_end;

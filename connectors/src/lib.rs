@@ -7,7 +7,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`contract`] | what every outside system is: [`Source`] or [`Sink`], a [`Batch`] between |
+//! | [`contract`] | what every outside system is: [`Source`] or [`Sink`], a [`Batch`] between; a [`Feed`] for load tests |
 //! | [`file`](mod@file) | JSONL files, globs, standard input, pipes; `.gz`, `.zst`; growing files |
 //! | `kafka` | topics of an Apache Kafka cluster; transactions out |
 //! | `nats` | NATS JetStream streams |
@@ -23,4 +23,4 @@ pub mod kafka;
 #[cfg(feature = "nats")]
 pub mod nats;
 
-pub use contract::{Batch, Guarantee, Progress, Sink, SinkError, Source, SourceError};
+pub use contract::{Batch, Feed, Guarantee, Progress, Sink, SinkError, Source, SourceError};

@@ -15,6 +15,7 @@
 //! | `publish` | records to a stream, each exactly once |
 //! | `resume` | where an interrupted output ends |
 //! | `sink` | [`NatsSink`]: ticks to a stream |
+//! | `feed` | [`NatsFeed`]: records to a stream, as their producers write them |
 //!
 //! A connection that is lost while running is made again, for as long as it takes (a sink has a
 //! limit, [`SinkOptions::patience`]); what the server refuses is an error at once, a wrong
@@ -23,6 +24,7 @@
 mod cursor;
 mod description;
 mod error;
+mod feed;
 mod link;
 mod publish;
 mod records;
@@ -32,6 +34,7 @@ mod sink;
 mod source;
 
 pub use error::NatsError;
+pub use feed::NatsFeed;
 pub use resume::{is_there, visit_ticks_from_the_end};
 pub use servers::{Credentials, Servers, Tls};
 pub use sink::{NatsSink, Opened, SinkOptions};

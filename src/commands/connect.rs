@@ -16,11 +16,12 @@ pub(super) use history::{histories, is_address};
 
 use super::play::inputs;
 use super::{Failure, usage};
-use anyhow::anyhow;
-use gridweaver::connectors::file::{FileSink, Start, visit_ticks_from_the_end};
-use gridweaver::connectors::{Sink, Source};
+use anyhow::{Context as _, anyhow};
+use gridweaver::connectors::file::{FileFeed, FileSink, Start, visit_ticks_from_the_end};
+use gridweaver::connectors::{Feed, Sink, Source};
 use gridweaver::engine::{DeadLetters, Discover, Output};
 use gridweaver::settings::{Settings, SinkSettings, SourceSettings};
+use std::fs;
 use std::path::PathBuf;
 
 /// Where a partition was read to, as a checkpoint has it.
@@ -155,6 +156,48 @@ pub(super) fn dead_letters(settings: &Settings, start: Start) -> Result<Vec<Dead
     #[cfg(feature = "kafka")]
     outputs.extend(kafka::dead_letters(settings)?);
     Ok(outputs)
+}
+
+/// The writing end of what the first source reads.
+pub(super) fn feed(settings: &Settings) -> Result<Box<dyn Feed>, Failure> {
+    let Some(source) = settings.source.first() else {
+        return Err(usage(anyhow!("the configuration names no [[source]] to write to")));
+    };
+    match source {
+        SourceSettings::File { paths, follow } => match paths.as_slice() {
+            [path] if *follow => Ok(Box::new(FileFeed::open(&settings.path(path))?)),
+            _ => Err(usage(anyhow!(
+                "a load goes to one file that is followed: give the [[source]] one path and follow = true"
+            ))),
+        },
+        #[cfg(feature = "kafka")]
+        SourceSettings::Kafka { .. } => kafka::feed(source),
+        #[cfg(feature = "nats")]
+        SourceSettings::Nats { .. } => nats::feed(source, settings),
+        #[cfg(not(all(feature = "kafka", feature = "nats")))]
+        other => Err(not_built_in(kind_of_source(other))),
+    }
+}
+
+/// What the first sink writes, as a reader gets it from now on.
+pub(super) fn written(settings: &Settings) -> Result<Vec<Box<dyn Source>>, Failure> {
+    let Some(sink) = settings.sink.first() else {
+        return Err(usage(anyhow!("the configuration names no [[sink]] to read from")));
+    };
+    match sink {
+        SinkSettings::File { path, .. } => {
+            let (path, file) = ([path.clone()], settings.path(path));
+            let length = fs::metadata(&file)
+                .with_context(|| format!("`{}`, which the run writes", file.display()))?;
+            inputs(&path, &settings.base, true, settings, |_| length.len())
+        }
+        #[cfg(feature = "kafka")]
+        SinkSettings::Kafka { .. } => kafka::written(sink, settings),
+        #[cfg(feature = "nats")]
+        SinkSettings::Nats { .. } => nats::written(sink, settings),
+        #[cfg(not(all(feature = "kafka", feature = "nats")))]
+        other => Err(not_built_in(kind_of_sink(other))),
+    }
 }
 
 fn not_built_in(kind: &str) -> Failure {

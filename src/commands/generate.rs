@@ -9,13 +9,9 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Generate a synthetic grid and its event stream, reproducible by seed
-///
-/// The same arguments give the same bytes on every machine. The grid is there at the first instant
-/// (2026-06-15T17:00:00Z), with a reading of every node; from then on meters are read at the rate
-/// given while lines trip and return, units fail, bids come and go.
+/// The grid and its market, and how much is read of it.
 #[derive(clap::Args)]
-pub(crate) struct Arguments {
+pub(super) struct Grid {
     /// Nodes
     #[arg(long, default_value_t = Request::default().nodes, value_name = "N")]
     nodes: usize,
@@ -31,12 +27,33 @@ pub(crate) struct Arguments {
     /// Meter readings a second of event time
     #[arg(long, default_value_t = Request::default().rate, value_name = "N")]
     rate: u32,
-    /// How long the stream lasts, in event time, such as 90s or 2h
-    #[arg(long, default_value = "30m", value_name = "TIME")]
-    duration: Duration,
     /// What all random numbers follow from
     #[arg(long, default_value_t = Request::default().seed, value_name = "N")]
     seed: u64,
+}
+
+impl Grid {
+    pub(super) fn request(&self) -> Request {
+        let Self { nodes, lines, regions, bids, rate, seed } = *self;
+        Request { nodes, lines, regions, bids, rate, seed, ..Request::default() }
+    }
+}
+
+/// Generate a synthetic grid and its event stream, reproducible by seed
+///
+/// The same arguments give the same bytes on every machine. The grid is there at the first instant
+/// (2026-06-15T17:00:00Z), with a reading of every node; from then on meters are read at the rate
+/// given while lines trip and return, units fail, bids come and go.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    grid: Grid,
+    /// How long the stream lasts, in event time, such as 90s or 2h
+    #[arg(long, default_value = "30m", value_name = "TIME")]
+    duration: Duration,
+    /// Each record arrives once and at its own time: nothing out of order, late or twice
+    #[arg(long)]
+    punctual: bool,
     /// Where the records go (JSONL, .gz, .zst); - is standard output
     #[arg(long, short, default_value = "-", value_name = "FILE")]
     output: PathBuf,
@@ -44,15 +61,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let Duration(duration) = arguments.duration;
-    let request = Request {
-        nodes: arguments.nodes,
-        lines: arguments.lines,
-        regions: arguments.regions,
-        bids: arguments.bids,
-        rate: arguments.rate,
-        duration,
-        seed: arguments.seed,
-    };
+    let request = Request { duration, is_punctual: arguments.punctual, ..arguments.grid.request() };
     let count = write(records(&request).map_err(usage)?, &arguments.output)?;
     if arguments.output.as_os_str() != "-" {
         let Millis(ms) = duration;

@@ -100,7 +100,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let rules = job.rules.clone();
     let (outcome, elapsed) = play(job, true)?;
     if let Some(path) = &arguments.latency_log {
-        latency::write_log(&outcome.written.latencies, path)
+        latency::write_log(&outcome.written.latencies, latency::OF_TICKS, path)
             .map_err(|error| anyhow!("the latency log `{}`: {error}", path.display()))?;
     }
     if !to_stdout {

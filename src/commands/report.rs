@@ -10,7 +10,8 @@ use std::process::ExitCode;
 
 /// Show latency logs: percentiles, plots, comparison of runs
 ///
-/// The logs are HdrHistogram logs in microseconds, as run and replay --latency-log leave them.
+/// The logs are HdrHistogram logs in microseconds, as run leaves one and replay and bench do with
+/// --latency-log.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The logs (.hlog)
@@ -40,7 +41,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Some(path) = &arguments.html {
         let files = arguments.logs.iter().map(|path| path.display().to_string());
         let words = files.collect::<Vec<_>>().join(", ");
-        write(path, &page("GridWeaver: tick latency", &words, &[latency(&logs)]))?;
+        write(path, &page("GridWeaver: latency", &words, &[latency(&logs)]))?;
     }
     io::stdout().write_all(table(&logs).as_bytes())?;
     Ok(ExitCode::SUCCESS)

@@ -11,7 +11,7 @@ use gridweaver::connectors::file::Start;
 use gridweaver::connectors::{Guarantee, Sink};
 use gridweaver::engine::{Course, Job, Live, Outcome, Output, Recorded};
 use gridweaver::http::{Server, serve};
-use gridweaver::latency::write_log;
+use gridweaver::latency::{OF_TICKS, write_log};
 use gridweaver::model::Millis;
 use gridweaver::report::{Log, Section, day, latency, page};
 use gridweaver::settings::{Settings, SinkSettings};
@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut text = summary(&outcome, elapsed, reached);
     if let Some(log) = &settings.latency.log {
         let path = settings.path(log);
-        write_log(&outcome.written.latencies, &path)
+        write_log(&outcome.written.latencies, OF_TICKS, &path)
             .with_context(|| format!("the latency log `{}`", path.display()))?;
         write_report(&path, outcome.course.as_ref(), &text)?;
     }

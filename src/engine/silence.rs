@@ -22,7 +22,7 @@ pub struct Live {
     clippy::disallowed_methods,
     reason = "what it chooses is written, and repeated from there"
 )]
-pub(super) fn now() -> Time {
+pub(crate) fn now() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Time(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -8,6 +8,7 @@ use super::checkpoint::{Checkpoint, StreamMark, WrittenUpTo};
 use super::choices::Choices;
 use super::letters::DeadLetters;
 use super::{EngineError, Shared, fault};
+use crate::latency::Latencies;
 use crate::unmet::Unmet;
 use crossbeam_channel::Receiver;
 use gridweaver_connectors::{Guarantee, Sink, SinkError};
@@ -15,7 +16,6 @@ use gridweaver_dataflows::closing::ClosedTick;
 use gridweaver_dataflows::dedup::Outcomes;
 use gridweaver_model::decision::{Event, Refused, TickClosed, TickOpened};
 use gridweaver_model::{DeadLetter, Decision, Text, Tick, Time, Watts};
-use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -106,26 +106,6 @@ pub struct Tally {
     /// Greatest sum of unmet power that stood at once.
     pub unmet_max: Watts,
     unmet: Unmet,
-}
-
-/// Latencies in microseconds, in all and second by second.
-#[derive(Clone, Debug)]
-pub struct Latencies {
-    /// All of them.
-    pub all: Histogram<u64>,
-    /// By whole seconds since the start.
-    pub by_second: BTreeMap<u64, Histogram<u64>>,
-}
-
-impl Default for Latencies {
-    fn default() -> Self {
-        Self { all: histogram(), by_second: BTreeMap::new() }
-    }
-}
-
-/// From 1 µs to 10 minutes with three significant figures.
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 600_000_000, 3).expect("the bounds are sound")
 }
 
 /// A stream on its way out.
@@ -359,11 +339,8 @@ impl Writer {
     }
 
     fn note_latency(&mut self, closed_at: Instant) {
-        let micros = u64::try_from(closed_at.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let second = closed_at.duration_since(self.started).as_secs();
-        let latencies = &mut self.written.latencies;
-        latencies.all.saturating_record(micros);
-        latencies.by_second.entry(second).or_insert_with(histogram).saturating_record(micros);
+        let since_start = closed_at.duration_since(self.started);
+        self.written.latencies.record(since_start, closed_at.elapsed(), 1);
     }
 }
 

@@ -146,6 +146,10 @@ impl Stream {
         self.blur(&mut reading);
         let teller = Teller::Region(self.grid.nodes[node].region);
         let record = self.numbered(time, teller, Data::Telemetry(reading));
+        if self.request.is_punctual {
+            self.arrive(record, time);
+            return;
+        }
         if self.random.one_in_thousand(TWICE) {
             self.send(record.clone(), 5_000);
         }
@@ -170,6 +174,7 @@ impl Stream {
     }
 
     fn send(&mut self, record: Record, delay_ms_max: i64) {
+        let delay_ms_max = if self.request.is_punctual { 0 } else { delay_ms_max };
         let arrival = record.time() + Millis(self.random.between(0, delay_ms_max));
         self.arrive(record, arrival);
     }

@@ -1,5 +1,6 @@
 //! Latency logs (`.hlog`) read back, in whole and interval by interval. Values are microseconds.
 
+use crate::latency::{HEAD, Latencies};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
@@ -45,6 +46,8 @@ pub enum LogError {
 pub struct Log {
     /// As it is called in tables: the file's name.
     pub name: String,
+    /// From when until when was measured, where the log says so.
+    pub what: Option<String>,
     /// All intervals together.
     pub all: Histogram<u64>,
     /// Each interval with the second in which it begins.
@@ -86,7 +89,17 @@ impl Log {
             all.add(histogram).map_err(|error| malformed(index + 1, format!("{error:?}")))?;
         }
         let name = path.file_name().map_or_else(|| path.into(), PathBuf::from);
-        Ok(Self { name: name.display().to_string(), all, intervals })
+        let name = name.display().to_string();
+        Ok(Self { name, what: what_was_measured(&bytes), all, intervals })
+    }
+
+    /// Of what was just measured.
+    #[must_use]
+    pub fn of(name: &str, latencies: &Latencies) -> Self {
+        let intervals = latencies.by_second.iter();
+        let intervals = intervals.map(|(second, histogram)| (*second as f64, histogram.clone()));
+        let (all, intervals) = (latencies.all.clone(), intervals.collect());
+        Self { name: name.to_owned(), what: None, all, intervals }
     }
 
     /// Percentiles, greatest and mean in ms, with their names.
@@ -102,6 +115,14 @@ impl Log {
         figures.push(("mean", self.all.mean() / 1_000.0));
         figures
     }
+}
+
+/// What the comment at a log's head says.
+fn what_was_measured(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let comments = text.lines().take_while(|line| line.starts_with('#'));
+    let mut told = comments.filter_map(|line| line.split_once(HEAD));
+    told.next().map(|(_, what)| what.trim().to_owned())
 }
 
 /// The logs as a table, latencies in ms.
@@ -126,26 +147,24 @@ pub fn table(logs: &[Log]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Latencies;
     use crate::latency::write_log;
+    use std::time::Duration;
 
     #[test]
     fn what_was_written_is_read_back() {
         let mut latencies = Latencies::default();
-        for (second, values) in [(0, 1..=90_u64), (3, 91..=100)] {
-            let mut histogram = latencies.all.clone();
-            histogram.reset();
+        for (second, values) in [(0, 1..=90), (3, 91..=100)] {
             for milliseconds in values {
-                histogram.record(1_000 * milliseconds).unwrap();
+                let latency = Duration::from_millis(milliseconds);
+                latencies.record(Duration::from_secs(second), latency, 1);
             }
-            latencies.all.add(&histogram).unwrap();
-            latencies.by_second.insert(second, histogram);
         }
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("made/for/it.hlog");
-        write_log(&latencies, &path).unwrap();
+        write_log(&latencies, "from here to there", &path).unwrap();
         let log = Log::read(&path).unwrap();
         assert_eq!((log.name.as_str(), log.all.len()), ("it.hlog", 100));
+        assert_eq!(log.what.as_deref(), Some("from here to there"));
         let starts: Vec<f64> = log.intervals.iter().map(|(start, _)| *start).collect();
         assert_eq!(starts, [0.0, 3.0]);
         for (name, wanted_ms) in [("p50", 50.0), ("p99", 99.0), ("max", 100.0), ("mean", 50.5)] {

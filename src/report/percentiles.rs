@@ -12,8 +12,15 @@ const OVER_TIME: [(&str, f64); 3] = [("greatest", 100.0), ("p99", 99.0), ("p50",
 /// The section of these logs; each is held against the first.
 #[must_use]
 pub fn latency(logs: &[Log]) -> Section {
-    let mut words =
-        "From a tick's closing to its orders being durable, in milliseconds.".to_owned();
+    let mut words = "In milliseconds.".to_owned();
+    let mut whats: Vec<&str> = logs.iter().filter_map(|log| log.what.as_deref()).collect();
+    whats.dedup();
+    // Logs of different things have no words in common.
+    if let [what] = whats[..] {
+        let mut letters = what.chars();
+        let first = letters.next().map(|letter| letter.to_uppercase().to_string());
+        words = format!("{}{}, in milliseconds.", first.unwrap_or_default(), letters.as_str());
+    }
     if logs.len() > 1 {
         words += " In brackets: against the first log.";
     }
@@ -29,7 +36,7 @@ fn table(logs: &[Log]) -> Table {
     let names = logs.iter().map(|log| log.name.clone());
     let columns = std::iter::once("latency, ms".to_owned()).chain(names).collect();
     let counts = logs.iter().map(|log| number(log.all.len() as f64));
-    let mut rows = vec![std::iter::once("ticks".to_owned()).chain(counts).collect()];
+    let mut rows = vec![std::iter::once("count".to_owned()).chain(counts).collect()];
     for (place, (name, base)) in first.iter().enumerate() {
         let mut row = vec![(*name).to_owned()];
         for (index, (_, value)) in figures.iter().map(|of_log| of_log[place]).enumerate() {
@@ -57,7 +64,7 @@ pub fn percentiles(logs: &[Log]) -> Chart {
         marks.push((at, format!("{} %", number_of_nines(at))));
         at += 1.0;
     }
-    let x = Axis { label: "percentile of ticks".into(), least: 0.0, greatest: nines, marks };
+    let x = Axis { label: "percentile".into(), least: 0.0, greatest: nines, marks };
     let line = |log: &Log| {
         let points = (0..=STEPS).map(|step| {
             let place = nines * f64::from(step) / f64::from(STEPS);
@@ -76,7 +83,7 @@ pub fn percentiles(logs: &[Log]) -> Chart {
     });
     let description =
         format!("Latency in ms by percentile. {}.", told.collect::<Vec<_>>().join("; "));
-    let title = "Tick latency by percentile".into();
+    let title = "Latency by percentile".into();
     Chart { title, description, x, y, series, height: 280.0, above: None }
 }
 

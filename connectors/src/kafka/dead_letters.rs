@@ -63,30 +63,14 @@ impl KafkaDeadLetters {
             let key = letter.get("source").and_then(Value::as_str).unwrap_or("_").to_owned();
             let short = (line.len() > LETTER_BYTES_MAX).then(|| shortened(letter).to_string());
             let value = short.as_ref().map_or(line, String::as_bytes);
-            let sent = self.producer.send(&self.topic, &key, value, deadline);
+            let sent = self.producer.send(&self.topic, None, &key, value, deadline);
             sent.map_err(|setback| self.failure(setback))?;
         }
         Ok(())
     }
 
     fn failure(&self, setback: Setback) -> KafkaError {
-        let action = format!("write to topic `{}`", self.topic);
-        let brokers = self.brokers.clone();
-        match setback {
-            Setback::Refused { reason, is_denied: true, .. } => {
-                KafkaError::Denied { action, brokers, reason }
-            }
-            Setback::Refused { reason, .. } => {
-                KafkaError::Unwritable { topic: self.topic.clone(), reason }
-            }
-            Setback::Abortable(reason) | Setback::Unknown(reason) => {
-                KafkaError::Unreachable { action, brokers, reason }
-            }
-            Setback::Fenced => KafkaError::Unwritable {
-                topic: self.topic.clone(),
-                reason: "the brokers have forgotten this client; start again".to_owned(),
-            },
-        }
+        setback.into_error(&self.topic, &self.brokers)
     }
 }
 

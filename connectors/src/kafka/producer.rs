@@ -45,6 +45,27 @@ pub(super) enum Setback {
     Unknown(String),
 }
 
+impl Setback {
+    /// The error of one who writes to a topic without transactions.
+    pub(super) fn into_error(self, topic: &str, brokers: &str) -> KafkaError {
+        let action = format!("write to topic `{topic}`");
+        let (topic, brokers) = (topic.to_owned(), brokers.to_owned());
+        match self {
+            Self::Refused { reason, is_denied: true, .. } => {
+                KafkaError::Denied { action, brokers, reason }
+            }
+            Self::Refused { reason, .. } => KafkaError::Unwritable { topic, reason },
+            Self::Abortable(reason) | Self::Unknown(reason) => {
+                KafkaError::Unreachable { action, brokers, reason }
+            }
+            Self::Fenced => {
+                let reason = "the brokers have forgotten this client; start again".to_owned();
+                KafkaError::Unwritable { topic, reason }
+            }
+        }
+    }
+}
+
 impl Producer {
     pub(super) fn open(config: &ClientConfig) -> Result<Self, KafkaError> {
         let client = config
@@ -72,15 +93,17 @@ impl Producer {
         self.until(deadline, |client| client.abort_transaction(CALL_WAITS))
     }
 
-    /// Hands one record to the client, waiting for room.
+    /// Hands one record to the client, waiting for room. Without a partition, its key chooses.
     pub(super) fn send(
         &mut self,
         topic: &str,
+        partition: Option<i32>,
         key: &str,
         value: &[u8],
         deadline: Instant,
     ) -> Result<(), Setback> {
         let mut record = BaseRecord::to(topic).key(key).payload(value);
+        record.partition = partition;
         loop {
             match self.client.send(record) {
                 Ok(()) => {
@@ -100,6 +123,12 @@ impl Producer {
                 }
             }
         }
+    }
+
+    /// Whether anything failed that was sent until now.
+    pub(super) fn check(&self) -> Result<(), Setback> {
+        let failed = self.client.client().context().lock().failed.take();
+        failed.map_or(Ok(()), |(topic, code)| Err(self.delivery_setback(&topic, code)))
     }
 
     /// Waits until everything that was sent is there, or the first that failed.

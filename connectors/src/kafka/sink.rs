@@ -271,7 +271,7 @@ impl KafkaSink {
 /// them would take longer.
 fn send_all(producer: &mut Producer, tick: &Tick, deadline: Instant) -> Result<(), Setback> {
     for record in &tick.0 {
-        producer.send(&record.topic, &record.key, &record.value, deadline)?;
+        producer.send(&record.topic, None, &record.key, &record.value, deadline)?;
     }
     producer.wait_until_delivered(deadline)
 }

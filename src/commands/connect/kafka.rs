@@ -5,10 +5,10 @@ use super::{Begins, OpenedSink};
 use crate::commands::{Failure, usage};
 use anyhow::anyhow;
 use gridweaver::connectors::kafka::{
-    Cluster, KafkaDeadLetters, KafkaError, KafkaSink, KafkaSource, SinkOptions, SourceOptions,
-    Start, Topics, partitions, visit_ticks_from_the_end,
+    Cluster, KafkaDeadLetters, KafkaError, KafkaFeed, KafkaSink, KafkaSource, SinkOptions,
+    SourceOptions, Start, Topics, partitions, visit_ticks_from_the_end,
 };
-use gridweaver::connectors::{Source, SourceError};
+use gridweaver::connectors::{Feed, Source, SourceError};
 use gridweaver::engine::{DeadLetters, Discover};
 use gridweaver::settings::{Settings, SinkSettings, SourceSettings, Start as Wanted};
 use std::collections::{BTreeMap, BTreeSet};
@@ -204,13 +204,51 @@ pub(super) fn look_at_source(source: &SourceSettings) -> Result<String, Failure>
 
 /// Whether the topics of an output are there, without writing to them.
 pub(super) fn look_at_sink(sink: &SinkSettings) -> Result<String, Failure> {
-    let SinkSettings::Kafka { brokers, topic, topics, client, .. } = sink else {
+    let SinkSettings::Kafka { brokers, client, .. } = sink else {
         return Ok(String::new());
     };
-    let mut names: Vec<String> = std::iter::once(topic).chain(topics.values()).cloned().collect();
-    names.extend(tick_topic(sink));
+    let names = topics_of(sink);
     partitions(&cluster(brokers, client)?, &Topics::Names(names.clone()))?;
     Ok(names.join(", "))
+}
+
+/// The topics of an output, its tick topic among them.
+fn topics_of(sink: &SinkSettings) -> Vec<String> {
+    let SinkSettings::Kafka { topic, topics, .. } = sink else { return Vec::new() };
+    let of_records = std::iter::once(topic).chain(topics.values()).cloned();
+    of_records.chain(tick_topic(sink)).collect()
+}
+
+/// What an output brings from now on, as a reader gets it.
+pub(super) fn written(
+    sink: &SinkSettings,
+    settings: &Settings,
+) -> Result<Vec<Box<dyn Source>>, Failure> {
+    let SinkSettings::Kafka { brokers, client, .. } = sink else { return Ok(Vec::new()) };
+    // Settings that are for writing are none for reading.
+    let mut client = client.clone();
+    client.retain(|key, _| !key.starts_with("transaction."));
+    let cluster = cluster(brokers, &client)?;
+    let found = partitions(&cluster, &Topics::Names(topics_of(sink)))?;
+    let options = options(settings, Start::End, found.len());
+    let mut sources: Vec<Box<dyn Source>> = Vec::new();
+    for (topic, partition) in found {
+        sources.push(Box::new(KafkaSource::open(&cluster, &topic, partition, &options)?));
+    }
+    Ok(sources)
+}
+
+/// The writing end of a source's topic.
+pub(super) fn feed(source: &SourceSettings) -> Result<Box<dyn Feed>, Failure> {
+    let SourceSettings::Kafka { brokers, topics, client, .. } = source else {
+        return Err(usage(anyhow!("no source from Kafka")));
+    };
+    let [topic] = topics.as_slice() else {
+        return Err(usage(anyhow!(
+            "a load goes to one topic: give the first [[source]] topics = [\"…\"] with one name"
+        )));
+    };
+    Ok(Box::new(KafkaFeed::open(&cluster(brokers, client)?, topic)?))
 }
 
 /// Where the ends of an output's ticks go.

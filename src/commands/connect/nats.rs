@@ -4,11 +4,11 @@ use super::history::{Address, From};
 use super::{Begins, OpenedSink};
 use crate::commands::{Failure, usage};
 use anyhow::{Context as _, anyhow};
-use gridweaver::connectors::Source;
 use gridweaver::connectors::nats::{
-    Credentials, NatsSink, NatsSource, Servers, SinkOptions, SourceOptions, Start, Tls, is_there,
-    visit_ticks_from_the_end,
+    Credentials, NatsFeed, NatsSink, NatsSource, Servers, SinkOptions, SourceOptions, Start, Tls,
+    is_there, visit_ticks_from_the_end,
 };
+use gridweaver::connectors::{Feed, Source};
 use gridweaver::settings::{NatsAccess, Settings, SinkSettings, SourceSettings, Start as Wanted};
 use std::fs;
 
@@ -166,4 +166,26 @@ pub(super) fn sink(
             visit_ticks_from_the_end(&servers, &stream, &prefix, wants_more).map_err(Failure::from)
         }),
     })
+}
+
+/// What an output brings from now on, as a reader gets it.
+pub(super) fn written(
+    sink: &SinkSettings,
+    settings: &Settings,
+) -> Result<Vec<Box<dyn Source>>, Failure> {
+    let (SinkSettings::Nats { stream, .. }, Some(access)) = (sink, sink.nats_access()) else {
+        return Ok(Vec::new());
+    };
+    let options = SourceOptions { start: Start::End, ..SourceOptions::default() };
+    Ok(vec![Box::new(NatsSource::open(&servers(&access, settings)?, stream, &options)?)])
+}
+
+/// The writing end of a source's stream.
+pub(super) fn feed(source: &SourceSettings, settings: &Settings) -> Result<Box<dyn Feed>, Failure> {
+    let (SourceSettings::Nats { stream, subject, .. }, Some(access)) =
+        (source, source.nats_access())
+    else {
+        return Err(usage(anyhow!("no source from NATS")));
+    };
+    Ok(Box::new(NatsFeed::open(&servers(&access, settings)?, stream, subject.as_deref())?))
 }

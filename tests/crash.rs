@@ -161,6 +161,8 @@ fn dead_at_each_step_it_goes_on() {
             let died = status.unwrap().code().is_none();
             assert!(died, "{asked} was not come to");
             hit += 1;
+            // And at once again, before it has come far.
+            run_and_kill(&folder, Duration::from_millis(15 * count));
         }
         folder.run(&RUN).well();
         assert_same(step, &expected, &folder);

@@ -449,18 +449,7 @@ fn a_broker_away_for_longer_than_its_requests_live_is_waited_for() {
 fn behind_a_proxy(client: &[(&str, &str)]) -> (KafkaBroker, Proxy, KafkaSink) {
     let port = free_port();
     let proxy = Proxy::start(port);
-    // Those that read back must not be held: they have a listener of their own.
-    let direct = free_port();
-    let extra = format!(
-        "listeners=PLAINTEXT://127.0.0.1:{port},DIRECT://127.0.0.1:{direct},\
-         CONTROLLER://127.0.0.1:@CONTROLLER_PORT@\n\
-         advertised.listeners=PLAINTEXT://127.0.0.1:@ADVERTISED_PORT@,\
-         DIRECT://127.0.0.1:{direct}\n\
-         inter.broker.listener.name=DIRECT\n\
-         listener.security.protocol.map=\
-         PLAINTEXT:PLAINTEXT,DIRECT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
-    );
-    let broker = KafkaBroker::start_behind(port, proxy.port(), &extra).reached_at(direct);
+    let broker = KafkaBroker::start_beside(port, proxy.port());
     make_topics(&broker);
     let sink = open_at(&cluster_of(&proxy.address(), client), "orders").unwrap().sink;
     (broker, proxy, sink)

@@ -275,6 +275,21 @@ impl KafkaBroker {
         broker
     }
 
+    /// The same, with a second listener for those who read back and must not be held by a proxy.
+    pub(crate) fn start_beside(port: u16, advertised_port: u16) -> Self {
+        let direct = free_port();
+        let extra = format!(
+            "listeners=PLAINTEXT://127.0.0.1:{port},DIRECT://127.0.0.1:{direct},\
+             CONTROLLER://127.0.0.1:@CONTROLLER_PORT@\n\
+             advertised.listeners=PLAINTEXT://127.0.0.1:@ADVERTISED_PORT@,\
+             DIRECT://127.0.0.1:{direct}\n\
+             inter.broker.listener.name=DIRECT\n\
+             listener.security.protocol.map=\
+             PLAINTEXT:PLAINTEXT,DIRECT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
+        );
+        Self::start_behind(port, advertised_port, &extra).reached_at(direct)
+    }
+
     /// The same, talked to at another of its listeners.
     pub(crate) fn reached_at(mut self, port: u16) -> Self {
         self.reached_at = port;

@@ -135,12 +135,14 @@ impl Producer {
     pub(super) fn wait_until_delivered(&self, deadline: Instant) -> Result<(), Setback> {
         let deliveries = self.client.client().context();
         let mut state = deliveries.lock();
+        state.awaited = Some(self.sent);
         loop {
             if let Some((topic, code)) = state.failed.take() {
                 drop(state);
                 return Err(self.delivery_setback(&topic, code));
             }
             if state.delivered >= self.sent {
+                state.awaited = None;
                 return Ok(());
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -261,6 +263,9 @@ struct Deliveries {
 struct State {
     /// How many records have an outcome.
     delivered: u64,
+    /// How many somebody waits for. Only they are woken: to be woken by each record would cost more
+    /// than to write it.
+    awaited: Option<u64>,
     /// The first one that was not delivered: to where, and why.
     failed: Option<(String, Code)>,
     complaint: Option<(Code, String)>,
@@ -306,7 +311,11 @@ impl ProducerContext for Deliveries {
             let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
             state.failed = Some((message.topic().to_owned(), code));
         }
+        let is_news = state.failed.is_some()
+            || state.awaited.is_some_and(|awaited| state.delivered >= awaited);
         drop(state);
-        self.news.notify_all();
+        if is_news {
+            self.news.notify_all();
+        }
     }
 }

@@ -42,7 +42,9 @@ mod watchdog;
 mod writer;
 
 pub use board::{Board, CheckpointBoard, LATENCY_BOUNDS_S, LatencyBoard, PartitionBoard, Watch};
-pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints, Keep, Mark, Store, StreamMark};
+pub use checkpoint::{
+    Beginning, Beginnings, Checkpoint, CheckpointError, Checkpoints, Keep, Mark, Store, StreamMark,
+};
 pub use choices::{Choices, Chosen, by_partition};
 pub use gate::Limits;
 pub use gridweaver_dataflows::planner::{Course, Moment, RegionMoment};

@@ -6,9 +6,11 @@
 //! | `a_day_goes_from…` | nothing: the whole day through each pair of systems |
 //! | `killed_at_random…` | `SIGKILL` after a random time, again and again, while the stream runs |
 //! | `dead_at_each_step…` | it dies at every named step around commits and checkpoints, and then at once again |
+//! | `killed_before…` | `SIGKILL` before there is a checkpoint, of a run that began at the end |
+//! | `settings_of_dispatch…` | it is started again with other settings |
 //! | `silent_and_future…` | partitions fall silent, records are of the future, and it is killed |
 //! | `a_bench_measures…` | a load goes through it, and its latency is measured |
-//! | `a_new_partition…` | a topic grows while it runs |
+//! | `a_new_partition…`, `a_partition…` | a topic grows while it runs, or while nothing does |
 //!
 //! `GRIDWEAVER_KILLS=n` asks for so many kills of each pair, and for every step five times.
 
@@ -23,7 +25,7 @@ use live::System::{self, File, Kafka, Nats};
 use live::kafka::{self, BROKERS};
 use live::program::wait_until;
 use live::record::line;
-use live::{ENGINE, Live, RUN, Stream, lines_of};
+use live::{ENGINE, Live, RUN, Stream, decided, is_tick_closed, lines_of};
 use random::Random;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -171,6 +173,103 @@ fn dead_at_each_step_between_kafka_and_both_it_goes_on() {
 #[test]
 fn dead_at_each_step_between_nats_and_nats_it_goes_on() {
     dead_at_each_step(Nats, &[Nats]);
+}
+
+/// What is there before a run begins at the end is never read, and nothing else is left out.
+fn killed_before_its_first_checkpoint(from: System) {
+    let stream = Stream::of_day(3_000, 1);
+    let live = Live::new(from, &[File], &stream.lines[..200]);
+    let kind = if from == Kafka { "topics = " } else { "stream = \"GRID\"" };
+    let at_the_end = format!("start = \"end\"\n{kind}");
+    let seldom = ENGINE.replace("\"100ms\"", "\"1h\"");
+    live.folder.write("run.toml", live.configuration(&seldom).replacen(kind, &at_the_end, 1));
+    let mut running = live.folder.spawn(&RUN);
+    wait_until("where it begins", || live.folder.holds("gridweaver-state/beginnings.json"));
+    for lines in [&stream.lines[200..1_500], &stream.lines[1_500..2_500]] {
+        let held = live.outputs()[0].len();
+        live.bring(lines);
+        wait_until("more ticks", || live.outputs()[0].len() > held + 10);
+        running.signal("KILL");
+        running.finish();
+        running = live.folder.spawn(&RUN);
+    }
+    live.bring(&stream.lines[2_500..]);
+    let expected = decided(&stream.lines[200..], 1).swap_remove(0);
+    wait_until("the end", || live.outputs()[0].len() >= expected.len());
+    running.signal("TERM");
+    running.finish().well();
+    assert!(live.outputs()[0] == expected);
+}
+
+#[test]
+fn killed_before_its_first_checkpoint_a_run_from_the_end_of_a_topic_goes_on_from_there() {
+    killed_before_its_first_checkpoint(Kafka);
+}
+
+#[test]
+fn killed_before_its_first_checkpoint_a_run_from_the_end_of_a_stream_goes_on_from_there() {
+    killed_before_its_first_checkpoint(Nats);
+}
+
+#[test]
+fn a_partition_that_came_to_be_while_nothing_ran_is_read_from_its_beginning() {
+    let live = Live::new(Kafka, &[File], &[]);
+    let at_the_end = live.configuration(ENGINE).replacen("topics", "start = \"end\"\ntopics", 1);
+    live.folder.write("run.toml", at_the_end);
+    let load = |id: &str, second: i64| {
+        let data = r#""data":{"region":"west","shortfall_mw":7}"#;
+        line("operator", id, "grid.shortfall", 1_772_323_200_000 + 1_000 * second, data)
+    };
+    let running = live.folder.spawn(&RUN);
+    wait_until("where it begins", || live.folder.holds("gridweaver-state/beginnings.json"));
+    running.signal("TERM");
+    running.finish().well();
+    kafka::add_partitions(BROKERS, &live.input, 2);
+    bring_to(&live.input, 0, &[load("1", 1), load("2", 60)]);
+    bring_to(&live.input, 1, &[load("3", 2), load("4", 60)]);
+    let running = live.folder.spawn(&RUN);
+    wait_until("a tick of both", || {
+        live.outputs()[0].iter().any(|line| line.contains("00:00:04.000Z"))
+    });
+    running.signal("TERM");
+    let told = String::from_utf8(running.finish().well()).unwrap();
+    assert!(told.starts_with("4 records in"), "{told}");
+}
+
+#[test]
+fn settings_of_dispatch_that_changed_hold_from_where_nothing_was_written_yet() {
+    let stream = Stream::of_day(3_000, 1);
+    let live = Live::new(Kafka, &[File], &stream.lines[..1_000]);
+    let run_until_more = |arguments: &[&str], end: &str| {
+        let held = live.outputs()[0].len();
+        let running = live.folder.spawn(arguments);
+        wait_until("more ticks", || live.outputs()[0].len() > held + 10);
+        running.signal(end);
+        running.finish()
+    };
+    run_until_more(&RUN, "TERM").well();
+    // What is written now lies behind the last checkpoint.
+    live.bring(&stream.lines[1_000..2_000]);
+    run_until_more(&["run", "run.toml", "--set", "engine.checkpoint_every=1h"], "KILL");
+    let held = live.outputs().swap_remove(0);
+    let last_closed = held.iter().rposition(|line| is_tick_closed(line)).unwrap();
+    live.bring(&stream.lines[2_000..]);
+    let dearer = ["run", "run.toml", "--set", "dispatch.lost_load_price=9000"];
+    run_until_more(&dearer, "TERM").well();
+    let now = live.outputs().swap_remove(0);
+    assert!(now[..=last_closed] == held[..=last_closed], "what was written stays");
+    let price = |lines: &[String], price: &str| {
+        lines
+            .iter()
+            .filter(|line| line.contains("dispatch.cascade_cleared") && line.contains(price))
+            .count()
+    };
+    assert_eq!(price(&held, "\"price\":9000"), 0);
+    let (old, new) = (
+        price(&now[last_closed..], "\"price\":10000"),
+        price(&now[last_closed..], "\"price\":9000"),
+    );
+    assert!(old == 0, "{old} decisions at the old price, {new} at the new one");
 }
 
 #[test]

@@ -108,8 +108,9 @@ fn go_on(settings: &Settings) -> Result<(Outcome, Duration), Failure> {
             Ok(keeps.then_some(reach))
         });
         let reaches: Vec<Option<Reach>> = reaches.collect::<Result<_, Failure>>()?;
-        let restart = Restart::open(settings, store, &reaches)?;
+        let mut restart = Restart::open(settings, store, &reaches)?;
         let mut job = job(settings, connect::sources(settings, &|name| restart.read_to(name))?);
+        restart.begin(&job.sources)?;
         for (sink, opened) in settings.sink.iter().zip(opened) {
             let recorded = restart.recorded(&opened, &mut job.chosen)?;
             job.outputs.push(output(opened.sink, sink, recorded));

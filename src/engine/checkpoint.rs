@@ -14,14 +14,14 @@
 //! | --- | --- |
 //! | `marks` | where a partition is to be read from again, by the last tick kept |
 //! | `keeper` | the thread that puts the parts together |
-//! | `store` | the folder: written beside the old one, renamed, a damaged one passed over |
+//! | `store` | the folder: written beside the old one, renamed, a damaged one passed over; where all began |
 
 mod keeper;
 mod marks;
 mod store;
 
 pub use marks::Mark;
-pub use store::{CheckpointError, Store};
+pub use store::{Beginning, Beginnings, CheckpointError, Store};
 
 pub(super) use keeper::{Kept, keep};
 

@@ -84,7 +84,8 @@ fn options(settings: &Settings, start: Start, partitions: usize) -> SourceOption
     }
 }
 
-/// Opens each partition where it was read to.
+/// Opens each partition where it was read to. One that has come to be since the others were read is
+/// read from its beginning, as one that is found while running is.
 pub(super) fn sources(
     source: &SourceSettings,
     settings: &Settings,
@@ -93,9 +94,13 @@ pub(super) fn sources(
     let Some(named) = Named::of(source)? else { return Ok(Vec::new()) };
     let partitions = named.partitions()?;
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
-    for (topic, partition) in &partitions {
-        let read_to = begins(&KafkaSource::name_of(topic, *partition));
-        let start = read_to.as_ref().map_or(named.start, |read_to| Start::Offset(read_to.position));
+    let name = |(topic, partition): &(String, i32)| KafkaSource::name_of(topic, *partition);
+    let was_read = partitions.iter().any(|partition| begins(&name(partition)).is_some());
+    let of_unknown = if was_read { Start::Beginning } else { named.start };
+    for found in &partitions {
+        let read_to = begins(&name(found));
+        let (topic, partition) = found;
+        let start = read_to.as_ref().map_or(of_unknown, |read_to| Start::Offset(read_to.position));
         let options = options(settings, start, partitions.len());
         let opened = KafkaSource::open(&named.cluster, topic, *partition, &options)?;
         if let Some(before) = read_to.and_then(|read_to| read_to.identity)

@@ -7,7 +7,10 @@
 use super::super::connect::{OpenedSink, ReadTo};
 use super::super::{Failure, usage};
 use anyhow::anyhow;
-use gridweaver::engine::{Checkpoint, Checkpoints, Choices, Output, Recorded, Store, StreamMark};
+use gridweaver::connectors::Source;
+use gridweaver::engine::{
+    Beginning, Beginnings, Checkpoint, Checkpoints, Choices, Output, Recorded, Store, StreamMark,
+};
 use gridweaver::model::decision::reading::{Body, Written, read};
 use gridweaver::model::decision::{TickClosed, TickOpened};
 use gridweaver::model::{Rules, Time};
@@ -20,6 +23,8 @@ use std::time::Duration;
 /// See the module's documentation.
 pub(super) struct Restart {
     pub(super) checkpoint: Option<Arc<Checkpoint>>,
+    /// Where partitions began that no checkpoint knows.
+    beginnings: Beginnings,
     store: Store,
     every: Duration,
     folder: String,
@@ -49,14 +54,36 @@ impl Restart {
         }
         let every = Duration::from_millis(engine.checkpoint_every.0.0.unsigned_abs());
         let folder = folder.display().to_string();
-        Ok(Self { checkpoint: found.checkpoint.map(Arc::new), store, every, folder })
+        let beginnings = store.beginnings()?;
+        Ok(Self { checkpoint: found.checkpoint.map(Arc::new), beginnings, store, every, folder })
     }
 
-    /// Up to where a partition was read.
+    /// Up to where a partition was read; before there is a checkpoint, where it began.
     pub(super) fn read_to(&self, partition: &str) -> Option<ReadTo> {
-        let kept = self.checkpoint.as_ref()?;
+        let Some(kept) = &self.checkpoint else {
+            let Beginning { position, identity } = self.beginnings.get(partition)?.clone();
+            return Some(ReadTo { position, identity });
+        };
         let position = kept.partitions.get(partition)?.position;
         Some(ReadTo { position, identity: kept.identities.get(partition).cloned() })
+    }
+
+    /// Writes down where each partition begins, before anything is decided of it: a run that dies
+    /// before its first checkpoint begins there again.
+    pub(super) fn begin(&mut self, sources: &[Box<dyn Source>]) -> Result<(), Failure> {
+        if self.checkpoint.is_some() {
+            return Ok(());
+        }
+        let known = self.beginnings.len();
+        for source in sources {
+            let identity = source.identity().map(str::to_owned);
+            let beginning = Beginning { position: source.position(), identity };
+            self.beginnings.entry(source.name().to_owned()).or_insert(beginning);
+        }
+        if self.beginnings.len() > known {
+            self.store.begin(&self.beginnings)?;
+        }
+        Ok(())
     }
 
     /// What an output holds from before, up to its last tick's end; and what the wall clock chose

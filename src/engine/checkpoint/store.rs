@@ -4,10 +4,15 @@
 //! never stands for half of one. Each is framed by a format number, its length and a checksum: a
 //! torn, cut or altered one is passed over, and the one before is used.
 //!
+//! Beside them stands where each partition began to be read for the first time: what a run goes on
+//! from that died before its first checkpoint, wherever its source would begin by now.
+//!
 //! The folder belongs to one engine at a time.
 
 use super::Checkpoint;
 use crate::engine::fault;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -22,6 +27,7 @@ const HEADER_BYTES: usize = 16 + 4 + 8 + 16;
 
 const NAME_BEGINS: &str = "checkpoint-";
 const UNFINISHED: &str = "unfinished";
+const BEGINNINGS: &str = "beginnings.json";
 
 /// Why checkpoints can't be written or used.
 #[derive(Debug, Error)]
@@ -42,6 +48,14 @@ pub enum CheckpointError {
         /// Which.
         path: PathBuf,
     },
+    /// Where partitions began is not what was written.
+    #[error("`{}` does not tell where reading began: {reason}; restore it, or remove the folder to begin anew with other outputs", path.display())]
+    BadBeginnings {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// Another version of this program wrote it.
     #[error("the checkpoint `{}` has format {found}, this program reads {FORMAT}: use the program that wrote it, or remove the folder to begin anew", path.display())]
     OtherFormat {
@@ -51,6 +65,18 @@ pub enum CheckpointError {
         found: u32,
     },
 }
+
+/// Where a partition began to be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beginning {
+    /// The position of its first record.
+    pub position: u64,
+    /// What tells its stream from another of that name, where something does.
+    pub identity: Option<String>,
+}
+
+/// By the partitions' names.
+pub type Beginnings = BTreeMap<String, Beginning>;
 
 /// See the module's documentation.
 pub struct Store {
@@ -95,28 +121,8 @@ impl Store {
     /// # Errors
     /// Where the disk does not take it. What stood before still stands.
     pub fn write(&self, checkpoint: &Checkpoint) -> Result<u64, CheckpointError> {
-        let path = self.folder.join(format!("{NAME_BEGINS}{:020}", checkpoint.views.tick));
-        let unfinished = self.folder.join(UNFINISHED);
-        let written = || -> io::Result<u64> {
-            let mut file = File::create(&unfinished)?;
-            let bytes = framed(checkpoint)?;
-            let (first, second) = bytes.split_at(bytes.len() / 2);
-            file.write_all(first)?;
-            fault::step(fault::IN_CHECKPOINT);
-            file.write_all(second)?;
-            file.sync_all()?;
-            fault::step(fault::BEFORE_RENAME);
-            fs::rename(&unfinished, &path)?;
-            File::open(&self.folder)?.sync_all()?;
-            fault::step(fault::AFTER_RENAME);
-            Ok(bytes.len() as u64)
-        };
-        let refused = |cause| {
-            // It would only take the room that is lacking.
-            drop(fs::remove_file(&unfinished));
-            CheckpointError::Refused { path: path.clone(), action: "written", cause }
-        };
-        let bytes = written().map_err(refused)?;
+        let name = format!("{NAME_BEGINS}{:020}", checkpoint.views.tick);
+        let bytes = self.put(&name, || framed(checkpoint), fault::step)?;
         for old in self.names()?.into_iter().rev().skip(self.kept) {
             fs::remove_file(&old).map_err(|cause| CheckpointError::Refused {
                 path: old,
@@ -125,6 +131,59 @@ impl Store {
             })?;
         }
         Ok(bytes)
+    }
+
+    /// Writes a file beside the others, and then gives it its name.
+    fn put(
+        &self,
+        name: &str,
+        bytes: impl Fn() -> io::Result<Vec<u8>>,
+        step: impl Fn(&'static str),
+    ) -> Result<u64, CheckpointError> {
+        let path = self.folder.join(name);
+        let unfinished = self.folder.join(UNFINISHED);
+        let written = || -> io::Result<u64> {
+            let mut file = File::create(&unfinished)?;
+            let bytes = bytes()?;
+            let (first, second) = bytes.split_at(bytes.len() / 2);
+            file.write_all(first)?;
+            step(fault::IN_CHECKPOINT);
+            file.write_all(second)?;
+            file.sync_all()?;
+            step(fault::BEFORE_RENAME);
+            fs::rename(&unfinished, &path)?;
+            File::open(&self.folder)?.sync_all()?;
+            step(fault::AFTER_RENAME);
+            Ok(bytes.len() as u64)
+        };
+        written().map_err(|cause| {
+            // It would only take the room that is lacking.
+            drop(fs::remove_file(&unfinished));
+            CheckpointError::Refused { path: path.clone(), action: "written", cause }
+        })
+    }
+
+    /// Writes where partitions began to be read.
+    ///
+    /// # Errors
+    /// Where the disk does not take it.
+    pub fn begin(&self, beginnings: &Beginnings) -> Result<(), CheckpointError> {
+        self.put(BEGINNINGS, || Ok(serde_json::to_vec(beginnings)?), |_| ()).map(drop)
+    }
+
+    /// Where partitions began to be read; nothing where none ever was.
+    ///
+    /// # Errors
+    /// Where that can't be read.
+    pub fn beginnings(&self) -> Result<Beginnings, CheckpointError> {
+        let path = self.folder.join(BEGINNINGS);
+        match fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text).map_err(|error| {
+                CheckpointError::BadBeginnings { path, reason: error.to_string() }
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Beginnings::new()),
+            Err(cause) => Err(CheckpointError::Refused { path, action: "read", cause }),
+        }
     }
 
     /// Whether there is any checkpoint, sound or not.

@@ -9,8 +9,9 @@
 //! `throughput`: one topic that is full already, read from its beginning to its end by two
 //! contenders in turn, each a process of its own: by a bare `rdkafka` consumer with the library's own
 //! settings that counts records and bytes, and by `gridweaver run` with one worker, which decides and
-//! writes its orders to Kafka in transactions. Both count from before they connect; the engine until
-//! a reader gets its last tick. The ratio is to the bare consumer of the same round.
+//! writes its orders to Kafka in transactions, until a reader gets its last tick. Once they count
+//! from before they connect, and once sustained: the consumer from its first record, the engine from
+//! the end of its first tick. The ratio is to the bare consumer of the same round.
 //!
 //! `latency`: `gridweaver run` with Kafka on both sides under `gridweaver bench`, at several rates:
 //! with `tick = "100ms"` and `lateness = "0s"`, and with the defaults.

@@ -7,16 +7,11 @@ mod program;
 #[path = "common/record.rs"]
 mod record;
 
-use program::{Folder, wait_until};
+use program::{Folder, free_address, http_answer, wait_until};
 use record::line;
 use std::fs::OpenOptions;
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-
-/// An address that nobody listens at.
-fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-}
+use std::io::Write as _;
+use std::net::TcpListener;
 
 /// Two followed files of which the second says nothing.
 fn followed(address: &str) -> Folder {
@@ -39,25 +34,14 @@ fn followed(address: &str) -> Folder {
     folder
 }
 
-/// The answer to a request, with its status line.
-fn answer(address: &str, path: &str) -> String {
-    let mut text = String::new();
-    if let Ok(mut stream) = TcpStream::connect(address) {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: grid\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        stream.read_to_string(&mut text).unwrap();
-    }
-    text
-}
-
 #[test]
 fn a_run_tells_its_figures_and_who_holds_it_back() {
     let address = free_address();
     let folder = followed(&address);
     let running = folder.spawn(&["run", "run.toml"]);
-    wait_until("a tick", || answer(&address, "/metrics").contains("gridweaver_ticks_total 2"));
-    assert!(answer(&address, "/healthz").starts_with("HTTP/1.1 200"));
-    let text = answer(&address, "/metrics");
+    wait_until("a tick", || http_answer(&address, "/metrics").contains("gridweaver_ticks_total 2"));
+    assert!(http_answer(&address, "/healthz").starts_with("HTTP/1.1 200"));
+    let text = http_answer(&address, "/metrics");
     for figure in [
         r#"gridweaver_partition_records_total{partition="file/a.jsonl/0",outcome="admitted"} 4"#,
         r#"gridweaver_partition_records_total{partition="file/a.jsonl/0",outcome="not_json"} 1"#,
@@ -74,13 +58,13 @@ fn a_run_tells_its_figures_and_who_holds_it_back() {
         assert!(text.contains(figure), "no «{figure}» in\n{text}");
     }
     // The record of the tenth second waits for the second file.
-    wait_until("that it stands", || answer(&address, "/readyz").starts_with("HTTP/1.1 503"));
-    let told = answer(&address, "/readyz");
+    wait_until("that it stands", || http_answer(&address, "/readyz").starts_with("HTTP/1.1 503"));
+    let told = http_answer(&address, "/readyz");
     assert!(told.contains("file/b.jsonl/0 holds it"), "{told}");
     let goes_on = line("scada", "x", "source.watermark", 20_000, "\"data\":{}") + "\n";
     let mut second = OpenOptions::new().append(true).open(folder.path().join("b.jsonl")).unwrap();
     second.write_all(goes_on.as_bytes()).unwrap();
-    let holds = |figure: &str| answer(&address, "/metrics").contains(figure);
+    let holds = |figure: &str| http_answer(&address, "/metrics").contains(figure);
     wait_until("a checkpoint", || holds("gridweaver_checkpoint_bytes"));
     assert!(holds("gridweaver_checkpoint_age_seconds 0."));
     running.signal("TERM");

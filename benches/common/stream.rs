@@ -13,7 +13,9 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 /// 2026-01-01T00:00:00Z
-const START_MS: i64 = 1_767_225_600_000;
+const START: Time = Time(1_767_225_600_000);
+/// Events a second of event time, unless another rate is asked for.
+pub(crate) const RATE: usize = 10_000;
 /// From what was sent lately copies are drawn.
 const LATELY: usize = 4_096;
 const PARTICIPANTS: usize = 2_000;
@@ -41,7 +43,7 @@ impl Shape {
             nodes: parameters.number("nodes", 10_000),
             regions: parameters.number("regions", 50),
             events: parameters.number("events", 2_000_000),
-            rate: parameters.number("rate", 10_000),
+            rate: parameters.number("rate", RATE),
             bids_ppm: parameters.number("bids_ppm", 50_000),
             switchings_ppm: parameters.number("switchings_ppm", 500),
             duplicates_ppm: parameters.number("duplicates_ppm", 20_000),
@@ -125,7 +127,7 @@ impl Writer {
         lattice: &Lattice,
         random: &mut Random,
     ) -> io::Result<()> {
-        let start = Time(START_MS);
+        let start = START;
         for node in 0..shape.nodes {
             let data = format!(r#"{{"node":"n{node}","region":"r{}"}}"#, lattice.region(node));
             self.write(0, "grid.node", start, &data)?;
@@ -166,7 +168,7 @@ impl Events {
         let shape = &self.shape;
         let even_ms = i64::try_from(number * 1_000 / shape.rate).unwrap_or_default();
         let held_back_ms = self.random.between(0, shape.jitter_ms);
-        let time = Time(START_MS + 1_000 + even_ms - held_back_ms);
+        let time = Time(START.0 + 1_000 + even_ms - held_back_ms);
         let switchings = shape.duplicates_ppm + shape.switchings_ppm;
         if dice < switchings {
             (time, "grid.line_status", self.switching())

@@ -32,20 +32,56 @@ pub(crate) fn run(parameters: &Parameters) -> anyhow::Result<()> {
         r#"{{"specversion":"1.0","id":"end","source":"bench","type":"source.watermark","time":"{end}","sequence":1,"data":{{}}}}"#
     );
     produce(BROKERS, &topic, &[mark]);
-    writeln!(out, "{:>18}{:>18}{:>8}", "bare, records/s", "engine, records/s", "ratio")?;
-    let (mut bare, mut engine) = (Vec::new(), Vec::new());
-    for _ in 0..parameters.number("rounds", ROUNDS).max(1) {
-        let (records, alone) = bare_round(&topic)?;
-        bare.push(records / alone);
-        engine.push(records / engine_round(&topic, end)?);
-        if let (Some(bare), Some(engine)) = (bare.last(), engine.last()) {
-            writeln!(out, "{bare:>18.0}{engine:>18.0}{:>8.2}", engine / bare)?;
-        }
+    let events_per_s = parameters.number("rate", stream::RATE);
+    let [records_per_s, ratio] = ["records/s", "ratio"];
+    writeln!(out, "{:>12}{:>30}{:>38}", "", "from the start", "sustained")?;
+    write!(out, "{:>12}", "")?;
+    for _ in 0..2 {
+        write!(out, "{:>15}{:>15}{ratio:>8}", "bare", "engine")?;
     }
-    let ratio = median(bare.iter().zip(&engine).map(|(bare, engine)| engine / bare));
-    let (bare, engine) = (median(bare.into_iter()), median(engine.into_iter()));
-    writeln!(out, "{bare:>18.0}{engine:>18.0}{ratio:>8.2}  median")?;
+    writeln!(out, "   {records_per_s}")?;
+    let mut rounds: Vec<[Rate; 2]> = Vec::new();
+    for number in 1..=parameters.number("rounds", ROUNDS).max(1) {
+        let (records, bare) = bare_round(&topic)?;
+        let round = [bare, engine_round(&topic, records, end, events_per_s)?];
+        write_row(&mut out, &number.to_string(), &round)?;
+        rounds.push(round);
+    }
+    let middle = |figure: fn(&Rate) -> f64, contender: usize| {
+        median(rounds.iter().map(|round| figure(&round[contender])))
+    };
+    let of = |contender| Rate {
+        whole: middle(|rate| rate.whole, contender),
+        sustained: middle(|rate| rate.sustained, contender),
+    };
+    write_row(&mut out, "median", &[of(0), of(1)])?;
+    let ratios = |figure: fn(&Rate) -> f64| {
+        median(rounds.iter().map(|[bare, engine]| figure(engine) / figure(bare)))
+    };
+    let (whole, sustained) = (ratios(|rate| rate.whole), ratios(|rate| rate.sustained));
+    writeln!(
+        out,
+        "median of the rounds' ratios: {whole:.2} from the start, {sustained:.2} sustained"
+    )?;
     Ok(())
+}
+
+/// Records a second.
+struct Rate {
+    /// From before it connects.
+    whole: f64,
+    /// Of the bare consumer from its first record; of the engine from the end of its first tick, which
+    /// holds the whole grid.
+    sustained: f64,
+}
+
+fn write_row(out: &mut impl io::Write, name: &str, [bare, engine]: &[Rate; 2]) -> io::Result<()> {
+    write!(out, "{name:>12}")?;
+    for figure in [|rate: &Rate| rate.whole, |rate: &Rate| rate.sustained] {
+        let (bare, engine) = (figure(bare), figure(engine));
+        write!(out, "{bare:>15.0}{engine:>15.0}{:>8.2}", engine / bare)?;
+    }
+    writeln!(out)
 }
 
 /// Fills a topic with a made stream.
@@ -92,33 +128,41 @@ fn tail_of(topic: &str, records: i64) -> anyhow::Result<BaseConsumer> {
     Ok(consumer)
 }
 
-/// How many records a bare consumer read, and in how many seconds.
-fn bare_round(topic: &str) -> anyhow::Result<(f64, f64)> {
+/// How many records there are, and how fast a bare consumer reads them.
+fn bare_round(topic: &str) -> anyhow::Result<(f64, Rate)> {
     let program = std::env::current_exe()?;
     let output = Command::new(program).arg(format!("bare={topic}")).output()?;
     let complaint = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "the bare consumer failed: {complaint}");
     let text = String::from_utf8(output.stdout)?;
-    let mut numbers = text.split_whitespace().map(str::parse::<f64>);
-    let (records, _bytes, seconds) = (numbers.next(), numbers.next(), numbers.next());
-    Ok((records.context("no count")??, seconds.context("no time")??))
+    let numbers = text.split_whitespace().map(str::parse).collect::<Result<Vec<f64>, _>>()?;
+    let [records, _bytes, whole, sustained] = numbers[..] else {
+        anyhow::bail!("the bare consumer said: {text}")
+    };
+    Ok((records, Rate { whole: records / whole, sustained: records / sustained }))
 }
 
-/// The seconds from the engine's start until its last tick can be read.
-fn engine_round(topic: &str, end: Time) -> anyhow::Result<f64> {
+/// From the engine's start until its last tick can be read.
+fn engine_round(topic: &str, records: f64, end: Time, events_per_s: usize) -> anyhow::Result<Rate> {
     let begun = Instant::now();
     let mut pipeline = Pipeline::start(topic, "idle_timeout = \"off\"")?;
     let ticks = tail_of(&pipeline.tick_topic, 0)?;
+    let mut first = None;
     loop {
         let Some(message) = ticks.poll(Duration::from_millis(200)) else {
             ensure!(pipeline.is_running(), "the engine ended early");
             continue;
         };
         let message = message?;
-        if let Body::TickClosed(closed) = read(message.payload().unwrap_or_default())?.body
-            && closed.tick >= end
-        {
-            return Ok(begun.elapsed().as_secs_f64());
+        let Body::TickClosed(closed) = read(message.payload().unwrap_or_default())?.body else {
+            continue;
+        };
+        let (first_end, first_at) = *first.get_or_insert((closed.tick, Instant::now()));
+        if closed.tick >= end {
+            let behind_first = (end.0 - first_end.0) as f64 / 1_000.0 * events_per_s as f64;
+            let whole = records / begun.elapsed().as_secs_f64();
+            let sustained = behind_first / first_at.elapsed().as_secs_f64();
+            return Ok(Rate { whole, sustained });
         }
     }
 }

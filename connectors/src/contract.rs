@@ -44,6 +44,15 @@ pub trait Source: Send {
         None
     }
 
+    /// Asks how far the stream reaches by now, without reading on: to be called now and then where
+    /// the source may not be read, so that [`Source::head`] is of the present.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    fn look_ahead(&mut self) -> Result<(), SourceError> {
+        Ok(())
+    }
+
     /// What tells this stream from another one of the same name: positions mean nothing in a
     /// stream that was deleted and made anew. `None` where the source itself sees to it.
     fn identity(&self) -> Option<&str> {

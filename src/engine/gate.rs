@@ -53,6 +53,19 @@ struct State {
 
 /// How long to sleep before looking at the stop flag again.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How many such looks a partition waits in one go.
+const LOOKS: u32 = 10;
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// The partition may read a batch.
+    Read,
+    /// It may not, for now: ask again.
+    Wait,
+    /// The run is over.
+    Over,
+}
 
 impl Gate {
     /// `watermarks`: the ticks in which those of the partitions stand.
@@ -67,17 +80,20 @@ impl Gate {
         Self { state: Mutex::new(state), changed: Condvar::new(), limits, clock }
     }
 
-    /// Waits until a partition may read a batch. False: the run is over.
-    pub(crate) fn wait_turn(&self, partition: usize, is_over: impl Fn() -> bool) -> bool {
+    /// Waits until a partition may read a batch, for a while.
+    pub(crate) fn wait_turn(&self, partition: usize, is_over: impl Fn() -> bool) -> Turn {
         let mut state = self.lock();
-        while !is_over() {
+        for _ in 0..LOOKS {
+            if is_over() {
+                return Turn::Over;
+            }
             if self.may_read(&mut state, partition) {
-                return true;
+                return Turn::Read;
             }
             let waited = self.changed.wait_timeout(state, LOOK_EVERY);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        false
+        Turn::Wait
     }
 
     fn may_read(&self, state: &mut State, partition: usize) -> bool {

@@ -11,6 +11,7 @@ use super::board::PartitionBoard;
 use super::checkpoint::Mark;
 use super::choices::Chosen;
 use super::drive::Delivery;
+use super::gate::Turn;
 use super::pace::Pace;
 use super::silence::{Live, Silence, now};
 use super::writer::ToWriter;
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a partition brought.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +120,10 @@ struct Run {
 /// Rows that travel together: few enough that their memory is used again and again.
 const RUN_ROWS: usize = 128;
 
+/// How much of a fruitless call counts as silence: one that took longer than sources wait was held
+/// up here, as where the whole process stood still.
+const WAIT_MAX: Duration = Duration::from_millis(250);
+
 impl Intake {
     /// Reads to the end, or until the run is to stop.
     pub(super) fn run(mut self) -> Result<Reading, SourceError> {
@@ -141,7 +146,16 @@ impl Intake {
         let mut batch = Batch::new(self.pace.as_ref().map_or(records_max, |_| 1));
         let mut state = self.begin();
         let mut bytes_seen = 0;
-        while shared.gate.wait_turn(self.partition, || shared.is_over()) {
+        loop {
+            match shared.gate.wait_turn(self.partition, || shared.is_over()) {
+                Turn::Read => {}
+                Turn::Wait => {
+                    self.source.look_ahead()?;
+                    self.show(&state);
+                    continue;
+                }
+                Turn::Over => return Ok(state.reading),
+            }
             let asked = Instant::now();
             match self.source.read(&mut batch)? {
                 Progress::Finished => return Ok(state.reading),
@@ -163,7 +177,6 @@ impl Intake {
             shared.progress.bytes.fetch_add(bytes - bytes_seen, Ordering::Relaxed);
             bytes_seen = bytes;
         }
-        Ok(state.reading)
     }
 
     /// Shows how it stands to whoever watches.
@@ -204,7 +217,7 @@ impl Intake {
             self.mark_on(Vec::new(), state);
             self.hand_over(Sorted::default(), state);
         }
-        if self.live.is_some() && state.silence.wait(asked.elapsed()) {
+        if self.live.is_some() && state.silence.wait(asked.elapsed().min(WAIT_MAX)) {
             self.shared.gate.pass_over(self.partition, position, state.silence.was_live());
             self.delivery.wake();
         }

@@ -2,7 +2,8 @@
 #![allow(dead_code, reason = "each test file uses a part of its helpers")]
 
 use std::ffi::OsStr;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -134,10 +135,10 @@ impl Running {
         let mut stdout = Vec::new();
         let mut stderr = String::new();
         if let Some(mut pipe) = self.0.stdout.take() {
-            std::io::Read::read_to_end(&mut pipe, &mut stdout).unwrap();
+            pipe.read_to_end(&mut stdout).unwrap();
         }
         if let Some(mut pipe) = self.0.stderr.take() {
-            std::io::Read::read_to_string(&mut pipe, &mut stderr).unwrap();
+            pipe.read_to_string(&mut stderr).unwrap();
         }
         let code = self.0.wait().unwrap().code();
         Ran { code, stdout, stderr }
@@ -159,4 +160,20 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(begun.elapsed() < Duration::from_secs(60), "{what} never came");
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// An address that nobody listens at.
+pub(crate) fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// The answer to a request, with its status line; nothing where nobody answers.
+pub(crate) fn http_answer(address: &str, path: &str) -> String {
+    let mut text = String::new();
+    if let Ok(mut stream) = TcpStream::connect(address) {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: grid\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.read_to_string(&mut text).unwrap();
+    }
+    text
 }

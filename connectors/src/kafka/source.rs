@@ -358,6 +358,14 @@ impl Source for KafkaSource {
         Some(self.head.offset.max(self.position))
     }
 
+    fn look_ahead(&mut self) -> Result<(), SourceError> {
+        match self.state {
+            State::Reading => Ok(self.look_at_the_head()?),
+            // Reading on tells.
+            State::Failing(_) | State::Finished => Ok(()),
+        }
+    }
+
     fn identity(&self) -> Option<&str> {
         self.identity.as_deref()
     }

@@ -402,6 +402,18 @@ impl Source for NatsSource {
         Some(self.head)
     }
 
+    fn look_ahead(&mut self) -> Result<(), SourceError> {
+        let may_ask = matches!(self.state, State::Reading) && self.checked.elapsed() >= CHECK_EVERY;
+        if !may_ask {
+            return Ok(());
+        }
+        let thread = self.link.thread();
+        match thread.block_on(self.check()) {
+            Ok(_) => Ok(()),
+            Err(trouble) => Ok(self.overcome(trouble)?),
+        }
+    }
+
     fn identity(&self) -> Option<&str> {
         Some(&self.identity)
     }

@@ -169,9 +169,10 @@ impl Cluster {
                 if !self.client.contains_key("queued.min.messages") {
                     config.set("queued.min.messages", records.to_string());
                 }
-                // How soon fetching goes on once there is room again; a whole second else.
+                // How soon fetching goes on once there is room again; a whole second else. Who reads at
+                // full speed empties the queue within a few ms.
                 if !self.client.contains_key("fetch.queue.backoff.ms") {
-                    config.set("fetch.queue.backoff.ms", "10");
+                    config.set("fetch.queue.backoff.ms", "1");
                 }
                 let fetch_bytes = queued_bytes_max.clamp(64 * 1024, 1024 * 1024);
                 if !self.client.contains_key("max.partition.fetch.bytes")

@@ -143,6 +143,8 @@ impl Producer {
             }
             if state.delivered >= self.sent {
                 state.awaited = None;
+                drop(state);
+                self.settle(deadline);
                 return Ok(());
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -151,6 +153,14 @@ impl Producer {
             }
             let waited = deliveries.news.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Waits until the client has cleared up after what was delivered, which is a moment after it says
+    /// so: a commit that comes before waits 100 ms for news that were heard already.
+    fn settle(&self, deadline: Instant) {
+        while self.client.in_flight_count() > 0 && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_micros(50));
         }
     }
 

@@ -16,7 +16,7 @@
 //! | [`report`] | latency logs and the day of a run as tables and plots |
 //! | [`import`] | known grid formats to records |
 //! | [`generate`] | a synthetic grid and its event stream |
-//! | [`bench`] | an open-loop load on a running pipeline |
+//! | [`bench`](mod@bench) | an open-loop load on a running pipeline |
 //! | [`http`] | what a live run shows: metrics, whether it is well |
 //! | [`summary`], [`latency`] | what a run came to |
 //!

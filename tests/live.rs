@@ -143,7 +143,9 @@ fn killed_at_random_between_kafka_and_both_it_goes_on() {
 }
 
 fn dead_at_each_step(from: System, to: &[System]) {
-    let stream = Stream::of_day(3_000, to.len());
+    // Each death finds something left to do.
+    let records = if kills() > KILLS { 15_000 } else { 6_000 };
+    let stream = Stream::of_day(records, to.len());
     for step in STEPS.iter().filter(|step| to.len() > 1 || **step != "between_outputs") {
         let live = Live::new(from, to, &stream.lines);
         let often = live.configuration(&ENGINE.replace("\"100ms\"", "\"1ms\""));

@@ -244,7 +244,10 @@ impl Live {
         }
         running.signal("TERM");
         let ran = running.finish();
-        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+        // That it stood still where something outside did is rightly told.
+        let mut complaints =
+            ran.stderr.lines().filter(|line| !line.contains("event time has stood"));
+        assert_eq!((ran.code, complaints.next()), (Some(0), None), "{ran:?}");
     }
 
     pub(crate) fn assert_same(&self, what: &str, stream: &Stream) {

@@ -360,7 +360,14 @@ impl Source for KafkaSource {
 
     fn look_ahead(&mut self) -> Result<(), SourceError> {
         match self.state {
-            State::Reading => Ok(self.look_at_the_head()?),
+            State::Reading => {
+                // What lies before the end was not asked for: nothing follows from it for the
+                // position, neither now nor at the next look.
+                self.head.has_news = true;
+                let looked = self.look_at_the_head();
+                self.head.has_news = true;
+                Ok(looked?)
+            }
             // Reading on tells.
             State::Failing(_) | State::Finished => Ok(()),
         }

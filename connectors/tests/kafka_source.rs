@@ -231,6 +231,22 @@ fn an_end_is_waited_at_and_gone_on_from() {
 }
 
 #[test]
+fn to_look_ahead_tells_where_it_ends_and_passes_nothing_over() {
+    let topic = fresh_topic("ahead", 1);
+    produce(BROKERS, &topic, &numbered(0..3));
+    let mut source = open(&topic, &from(Start::Beginning)).unwrap();
+    assert_eq!(read_what_is_there(&mut source).len(), 3);
+    produce(BROKERS, &topic, &numbered(3..8));
+    for _ in 0..8 {
+        std::thread::sleep(Duration::from_millis(500));
+        source.look_ahead().unwrap();
+        assert_eq!(source.position(), 3);
+    }
+    assert_eq!(source.head(), Some(8));
+    assert_eq!(read_what_is_there(&mut source).len(), 5);
+}
+
+#[test]
 fn a_call_waits_for_about_a_tenth_of_a_second() {
     let topic = fresh_topic("wait", 1);
     let mut source = open(&topic, &from(Start::Beginning)).unwrap();

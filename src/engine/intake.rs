@@ -150,8 +150,11 @@ impl Intake {
             match shared.gate.wait_turn(self.partition, || shared.is_over()) {
                 Turn::Read => {}
                 Turn::Wait => {
-                    self.source.look_ahead()?;
-                    self.show(&state);
+                    // Of a history nobody asks for the lag.
+                    if self.live.is_some() {
+                        self.source.look_ahead()?;
+                        self.show(&state);
+                    }
                     continue;
                 }
                 Turn::Over => return Ok(state.reading),

@@ -101,7 +101,8 @@ fn a_bench_measures_through_nats() {
 }
 
 fn killed_at_random(from: System, to: &[System], seed: u64) {
-    let stream = Stream::of_day(6_000, to.len());
+    // As far as the first orders.
+    let stream = Stream::of_day(15_000, to.len());
     let mut random = Random::new(seed);
     let (mut killed, mut streams) = (0, 0);
     while killed < kills() {

@@ -1,9 +1,13 @@
 //! The program itself, run as a user runs it.
 #![allow(dead_code, reason = "each test file uses a part of its helpers")]
 
+#[allow(clippy::duplicate_mod, reason = "each who includes it has a range of its own")]
+#[path = "../../connectors/tests/common/ports.rs"]
+mod ports;
+
 use std::ffi::OsStr;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -164,7 +168,7 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// An address that nobody listens at.
 pub(crate) fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    format!("127.0.0.1:{}", ports::free_port(30_000..32_000))
 }
 
 /// The answer to a request, with its status line; nothing where nobody answers.

@@ -3,6 +3,10 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+#[allow(clippy::duplicate_mod, reason = "each who includes it has a range of its own")]
+#[path = "ports.rs"]
+mod ports;
+
 use gridweaver_connectors::kafka::Cluster;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
@@ -14,7 +18,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -243,7 +247,7 @@ pub(crate) fn counted(values: &[String]) -> BTreeMap<&str, usize> {
 }
 
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    ports::free_port(20_000..26_000)
 }
 
 /// A broker of a test's own, stopped and deleted when it goes out of scope.

@@ -5,6 +5,10 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+#[allow(clippy::duplicate_mod, reason = "each who includes it has a range of its own")]
+#[path = "ports.rs"]
+mod ports;
+
 use async_nats::jetstream::{self, stream::Config};
 use gridweaver_connectors::nats::Servers;
 use std::fs;
@@ -154,7 +158,7 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    ports::free_port(26_000..30_000)
 }
 
 /// Somebody who can do everything to the streams of a server.

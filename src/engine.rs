@@ -9,12 +9,15 @@
 //!
 //! | file | one idea |
 //! | --- | --- |
+//! | `cluster` | several processes as one engine: what each reads, and how they meet |
+//! | `council` | what the processes say to one another besides rows |
 //! | `frontier` | where event time stands, and who is passed over |
 //! | `gate` | who may read on, given what is in flight |
 //! | `start` | partitions set to be read, also those found while running |
 //! | `intake` | one partition: bytes to admitted rows, dead letters, a watermark |
 //! | `silence` | whether a live partition is silent |
 //! | `choices` | what the wall clock chose, written and repeated |
+//! | `inlet` | the way into the dataflow, each partition under its own capability |
 //! | `pace` | how fast event time passes, where that is asked for |
 //! | `drive` | the workers: rows in at their ticks, frontiers along the watermarks, until all is closed |
 //! | `letters` | dead letters to the outputs that take them |
@@ -28,10 +31,13 @@
 mod board;
 mod checkpoint;
 mod choices;
+mod cluster;
+mod council;
 mod drive;
 mod fault;
 mod frontier;
 mod gate;
+mod inlet;
 mod intake;
 mod letters;
 mod observe;
@@ -46,6 +52,7 @@ pub use checkpoint::{
     Beginning, Beginnings, Checkpoint, CheckpointError, Checkpoints, Keep, Mark, Store, StreamMark,
 };
 pub use choices::{Choices, Chosen, by_partition};
+pub use cluster::{Cluster, ClusterError, Network};
 pub use gate::Limits;
 pub use gridweaver_dataflows::planner::{Course, Moment, RegionMoment};
 pub use intake::Reading;
@@ -57,18 +64,20 @@ pub(crate) use silence::now;
 pub use start::Discover;
 pub use writer::{Output, Recorded, Tally, Written};
 
-use checkpoint::{Checkpointing, Kept, Named};
+use checkpoint::{Checkpointing, Hand, Keeping, Kept, Named};
+use council::{Council, FIRST, Gathered, Mouth, Standing, Word};
 use crossbeam_channel::Sender;
+use drive::Part;
 use gate::Gate;
 use gridweaver_connectors::{SinkError, Source, SourceError};
 use gridweaver_dataflows::admission::Partition;
-use gridweaver_model::decision::PassedOver;
 use gridweaver_model::{Rules, Tick, Time};
+use inlet::{Activators, inlets};
 use observe::{Seen, Wanted};
 use start::{IntakeThread, Starter, join};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use writer::Writer;
 
@@ -96,10 +105,15 @@ pub struct Job {
     pub live: Option<Live>,
     /// What the wall clock chose before, by the ends of the ticks that depend on it.
     pub chosen: BTreeMap<Time, Choices>,
+    /// The end of the last tick that an output holds from before.
+    pub written: Option<Time>,
     /// What to go on from. Sources must have been opened at its marks.
     pub restored: Option<Arc<Checkpoint>>,
     /// Whether and how often to take checkpoints; also one at the end.
     pub checkpoints: Option<Checkpoints>,
+    /// The other processes, where several are one engine: each is given its own partitions; outputs,
+    /// dead letters and checkpoints are the first one's.
+    pub peers: Option<Peers>,
     /// How fast event time passes; `None`: as fast as can be.
     pub pace: Option<Pace>,
     /// Whether to keep and return the state of all views.
@@ -110,6 +124,52 @@ pub struct Job {
     pub stop: Arc<AtomicBool>,
     /// How far it has come, for whoever watches.
     pub progress: Arc<Watch>,
+}
+
+impl Job {
+    /// A job that reads sources, with one worker, and has nowhere to write to yet.
+    #[must_use]
+    pub fn new(
+        rules: Rules,
+        sources: Vec<Box<dyn Source>>,
+        limits: Limits,
+        record_bytes_max: usize,
+    ) -> Self {
+        Self {
+            rules,
+            sources,
+            discover: None,
+            outputs: Vec::new(),
+            dead_letters: Vec::new(),
+            workers: 1,
+            limits,
+            record_bytes_max,
+            open_from: None,
+            live: None,
+            chosen: BTreeMap::new(),
+            written: None,
+            restored: None,
+            checkpoints: None,
+            peers: None,
+            pace: None,
+            observed: false,
+            course: false,
+            stop: Arc::default(),
+            progress: Arc::default(),
+        }
+    }
+}
+
+/// What makes a process one of several.
+pub struct Peers {
+    /// Which one it is.
+    pub cluster: Cluster,
+    /// Its connections.
+    pub network: Network,
+    /// Whether all sources of all processes have an end.
+    pub finite: bool,
+    /// Whether checkpoints are taken.
+    pub keeps: bool,
 }
 
 /// What came of a run.
@@ -156,6 +216,11 @@ pub enum EngineError {
     /// Timely could not start.
     #[error("the dataflow workers could not start: {0}")]
     Workers(String),
+    /// Another process of the cluster failed.
+    #[error(
+        "process {0} has failed, see what it says: all have stopped; start them again together"
+    )]
+    Peer(usize),
     /// A thread of ours ended in a way that is a bug.
     #[error(
         "a bug in the engine: its {0} thread panicked; the output up to the last tick_closed is whole"
@@ -181,6 +246,12 @@ pub(crate) struct Shared {
     /// The first tick that a checkpoint does not hold.
     pub(crate) first_open: Tick,
     checkpointing: Option<Checkpointing>,
+    /// This process among the others.
+    council: Option<Arc<Council>>,
+    /// What partitions brought that are read no more.
+    gathered: Mutex<Gathered>,
+    /// Whether something failed here.
+    has_failed: AtomicBool,
     /// The first tick that no output holds: dead letters of earlier ones were written before.
     pub(crate) first_unwritten: Tick,
     /// Whether an output goes on from ticks of an earlier run.
@@ -205,6 +276,11 @@ impl Shared {
 
     /// Whoever failed stops all others.
     pub(crate) fn fail(&self) {
+        self.has_failed.store(true, Ordering::SeqCst);
+        self.stop();
+    }
+
+    fn stop(&self) {
         self.stop.store(true, Ordering::SeqCst);
         self.gate.wake();
     }
@@ -244,17 +320,93 @@ impl Shared {
         }
     }
 
-    /// Whom a closed tick was closed without.
-    pub(crate) fn passed_over(&self, closed: Tick) -> Vec<PassedOver> {
-        let names = self.names();
-        let told = self.gate.tell(closed).into_iter().map(|told| PassedOver {
-            partition: names[told.partition].clone(),
-            position: told.position,
-            tick: self.rules.end_of(told.tick),
+    /// Adds what a partition or another process brought.
+    fn gather(&self, more: &Gathered) {
+        self.lock_gathered().add(more);
+    }
+
+    /// What this process read.
+    fn gathered(&self) -> Gathered {
+        let mut gathered = self.lock_gathered().clone();
+        gathered.read_now += self.progress.records.load(Ordering::SeqCst);
+        gathered
+    }
+
+    fn lock_gathered(&self) -> MutexGuard<'_, Gathered> {
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of this process.
+    fn process(&self) -> usize {
+        self.council.as_ref().map_or(FIRST, |council| council.process())
+    }
+
+    /// All ticks up to this one are durable.
+    fn release_everywhere(&self, durable: Tick) {
+        self.release(durable);
+        if let Some(council) = &self.council {
+            council.say_to_all(&Word::Durable(durable));
+        }
+    }
+
+    fn release(&self, durable: Tick) {
+        self.gate.release(durable);
+        let end = self.rules.end_of(durable).0;
+        self.progress.tick_end_ms.store(end.unsigned_abs(), Ordering::Relaxed);
+    }
+
+    /// Dead letters that a process read are durable.
+    fn release_letters(&self, process: usize, records: u64, bytes: u64) {
+        match &self.council {
+            Some(council) if council.process() != process => {
+                council.say(process, Word::LettersWritten { records, bytes });
+            }
+            _ => self.gate.release_letters(records, bytes),
+        }
+    }
+
+    /// Tells the other processes how this one stands, where that is news.
+    fn say_how_it_stands(&self) {
+        let Some(council) = &self.council else { return };
+        let is_final = self.is_read_out_here();
+        council.say_standing(Standing {
+            is_final,
+            summary: self.gate.summary(),
+            horizon: self.horizon.load(Ordering::SeqCst),
+            is_stopping: self.stop.load(Ordering::SeqCst),
+            has_failed: self.has_failed.load(Ordering::SeqCst),
         });
-        let mut told: Vec<PassedOver> = told.collect();
-        told.sort_by(|a, b| (&a.partition, a.position).cmp(&(&b.partition, b.position)));
-        told
+    }
+
+    /// Takes in what another process says.
+    fn hear(&self, word: Word) {
+        match word {
+            Word::Standing(process, standing) => {
+                self.gate.learn(process, standing.summary);
+                self.horizon.fetch_max(standing.horizon, Ordering::SeqCst);
+                if let Some(council) = &self.council {
+                    council.hear_standing(process, standing);
+                }
+                if standing.is_stopping {
+                    self.stop();
+                }
+            }
+            Word::Durable(tick) => self.release(tick),
+            Word::LettersWritten { records, bytes } => self.gate.release_letters(records, bytes),
+            Word::Due(tick) => {
+                if let Some(checkpointing) = &self.checkpointing {
+                    checkpointing.take_up(tick);
+                }
+            }
+            Word::Saved(tick, saved) => {
+                if let (Some(checkpointing), Some(council)) = (&self.checkpointing, &self.council)
+                    && checkpointing.take(tick, saved)
+                {
+                    council.wake();
+                }
+            }
+            Word::Gathered(gathered) => self.gather(&gathered),
+        }
     }
 
     /// A partition's name.
@@ -264,7 +416,17 @@ impl Shared {
 
     /// Whether no more can be closed once the frontier is at [`Shared::target`].
     pub(crate) fn is_read_out(&self) -> bool {
-        self.reading.load(Ordering::SeqCst) == 0
+        self.is_read_out_here()
+            && self.council.as_ref().is_none_or(|council| council.are_others_final())
+    }
+
+    /// Whether this process reads no more, and nothing that it read waits for the writer but ticks.
+    fn is_read_out_here(&self) -> bool {
+        let has_failed = || {
+            let other = self.council.as_ref().and_then(|council| council.who_failed());
+            other.is_some() || self.has_failed.load(Ordering::SeqCst)
+        };
+        self.gate.is_at_rest() && (!self.gate.has_letters() || has_failed())
     }
 
     /// Where the frontier comes to rest when nothing more is read.
@@ -281,26 +443,39 @@ impl Shared {
 pub fn run(job: Job) -> Result<Outcome, EngineError> {
     let marks = beginnings(&job);
     let (to_keeper, for_keeper) = crossbeam_channel::unbounded();
-    let shared = Arc::new(shared(&job, &marks, to_keeper.clone()));
+    let activators = Activators::default();
+    let (council, mouth) = council(&job, &activators);
+    let shared = Arc::new(shared(&job, &marks, council, &to_keeper));
     let (to_writer, for_writer) = crossbeam_channel::unbounded();
     let restored = job.restored.as_deref();
-    let chosen = job.chosen;
-    let writer = Writer::new(job.outputs, job.dead_letters, chosen, restored, Arc::clone(&shared));
+    let kept = chosen_before(restored, &job.chosen);
+    let writes = job.peers.as_ref().is_none_or(|peers| peers.cluster.is_first());
+    let writer = writes.then(|| {
+        let to_keeper = job.checkpoints.is_some().then(|| to_keeper.clone());
+        let (outputs, letters, shared) = (job.outputs, job.dead_letters, Arc::clone(&shared));
+        Writer::new(outputs, letters, job.chosen, restored, to_keeper, shared)
+    });
     let begins: Vec<Tick> =
         marks.iter().map(|mark| begin(mark, &shared.rules, shared.first_open)).collect();
-    let (deliveries, inlets) = drive::inlets(job.workers, &begins, job.restored.as_ref());
+    let (deliveries, inlets) = inlets(job.workers, &begins, job.restored.as_ref(), &activators);
     // From here on the workers alone hold it, until their views have taken their shares.
     drop(job.restored);
-    let writing = spawn("writer", move || writer.run(&for_writer))?;
+    let writing = writer.map(|writer| spawn("writer", move || writer.run(&for_writer)));
+    let writing = writing.transpose()?;
+    let (network, processes) = match job.peers {
+        Some(Peers { cluster, network, .. }) => (Some(network), cluster.hosts.len()),
+        None => (None, 1),
+    };
     let keeping = job.checkpoints.map(|checkpoints| {
         let shared = Arc::clone(&shared);
-        spawn("keeper", move || checkpoint::keep(checkpoints.keep, &shared, &for_keeper))
+        let (keep, workers) = (checkpoints.keep, job.workers * processes);
+        let keeping = Keeping { keep, workers, processes, chosen: kept };
+        spawn("keeper", move || checkpoint::keep(keeping, &shared, &for_keeper))
     });
     let keeping = keeping.transpose()?;
     let starter = Starter {
         shared: Arc::clone(&shared),
         deliveries,
-        letters: to_writer.clone(),
         record_bytes_max: job.record_bytes_max,
         pace: job.pace,
         live: job.live,
@@ -322,7 +497,9 @@ pub fn run(job: Job) -> Result<Outcome, EngineError> {
     });
     let watching = watching.transpose()?;
     let wanted = Wanted { observed: job.observed, course: job.course };
-    let seen = drive::drive(job.workers, inlets, wanted, to_writer, &shared)?;
+    let mut mouth = mouth;
+    let parts = inlets.into_iter().map(|inlet| Part { inlet, mouth: mouth.take() }).collect();
+    let seen = drive::drive(network, parts, wanted, to_writer, &shared)?;
     let outcome = finish(&shared, intakes, discovering, writing, seen);
     if let Some(watching) = watching {
         watching.join().map_err(|_| EngineError::Panicked("watchdog"))?;
@@ -333,6 +510,27 @@ pub fn run(job: Job) -> Result<Outcome, EngineError> {
         keeping.join().map_err(|_| EngineError::Panicked("keeper"))??;
     }
     outcome
+}
+
+/// What was chosen before the run, by partition: of those that a checkpoint knows, from its marks on.
+fn chosen_before(
+    restored: Option<&Checkpoint>,
+    written: &BTreeMap<Time, Choices>,
+) -> BTreeMap<String, Chosen> {
+    let mut chosen = by_partition(written.values());
+    for (name, mark) in restored.iter().flat_map(|restored| &restored.partitions) {
+        chosen.entry(name.clone()).or_default().join(&mark.chosen);
+    }
+    chosen
+}
+
+/// This process among the others, where there are any.
+fn council(job: &Job, activators: &Activators) -> (Option<Arc<Council>>, Option<Mouth>) {
+    let Some(Peers { cluster, .. }) = &job.peers else { return (None, None) };
+    let processes = cluster.hosts.len();
+    let (council, mouth) =
+        Council::new(cluster.process, processes, job.workers, activators.clone());
+    (Some(Arc::new(council)), Some(mouth))
 }
 
 /// Where each partition begins: at its mark; one that a checkpoint does not know brings nothing to
@@ -362,7 +560,12 @@ fn begin(mark: &Mark, rules: &Rules, first_open: Tick) -> Tick {
     mark.partition.tick(rules).max(first_open)
 }
 
-fn shared(job: &Job, marks: &[Mark], to_keeper: Sender<Kept>) -> Shared {
+fn shared(
+    job: &Job,
+    marks: &[Mark],
+    council: Option<Arc<Council>>,
+    to_keeper: &Sender<Kept>,
+) -> Shared {
     let rules = job.rules.clone();
     let named = |source: &dyn Source| -> Named {
         (source.name().to_owned(), source.identity().map(str::to_owned))
@@ -373,30 +576,69 @@ fn shared(job: &Job, marks: &[Mark], to_keeper: Sender<Kept>) -> Shared {
     let last_chosen = job.chosen.last_key_value().map_or(0, |(end, _)| rules.tick_of(*end));
     let first_open = job.restored.as_ref().map_or(0, |checkpoint| checkpoint.views.tick + 1);
     let begins = marks.iter().map(|mark| begin(mark, &rules, first_open)).collect();
-    let last_written = job.outputs.iter().filter_map(|output| output.recorded.last).max();
-    let checkpointing = job.checkpoints.as_ref().map(|checkpoints| {
-        let marks = names.iter().cloned().zip(marks.iter().cloned()).collect();
-        let newest = first_open.saturating_sub(1);
-        Checkpointing::new(checkpoints.every, job.workers, marks, newest, to_keeper)
-    });
+    let marked = names.iter().cloned().zip(marks.iter().cloned()).collect();
+    let others = job.peers.as_ref().map(|peers| (peers.cluster.process, peers.cluster.hosts.len()));
+    let others = others.into_iter().flat_map(|(own, all)| Council::others(own, all));
+    let gate = Gate::new(begins, others, job.limits, Box::new(clock));
+    let reading = job.sources.len() + usize::from(job.discover.is_some());
+    if reading == 0 {
+        gate.rest();
+    }
     Shared {
-        gate: Gate::new(begins, job.limits, Box::new(clock)),
-        finite: job.sources.iter().all(|source| source.is_finite()),
-        reading: AtomicU64::new(job.sources.len() as u64 + u64::from(job.discover.is_some())),
+        gate,
+        finite: match &job.peers {
+            Some(peers) => peers.finite,
+            None => job.sources.iter().all(|source| source.is_finite()),
+        },
+        reading: AtomicU64::new(reading as u64),
         // What was closed before is closed again, also where it was the clock that closed it.
         horizon: AtomicU64::new(first_open.max(last_chosen)),
         stop: Arc::clone(&job.stop),
         progress: Arc::clone(&job.progress),
         open_from: job.open_from,
         first_open,
-        checkpointing,
+        checkpointing: checkpointing(job, marked, first_open, council.as_ref(), to_keeper),
+        council,
+        gathered: Mutex::default(),
+        has_failed: AtomicBool::new(false),
         is_closed: AtomicBool::new(false),
-        first_unwritten: last_written.map_or(0, |end| rules.tick_of(end)),
-        goes_on: last_written.is_some(),
+        first_unwritten: job.written.map_or(0, |end| rules.tick_of(end)),
+        goes_on: job.written.is_some(),
         is_watched: job.live.is_some(),
         names: Mutex::new(names.into_iter().map(|(name, _)| name).collect()),
         rules,
     }
+}
+
+/// The first process keeps what all of them save.
+fn checkpointing(
+    job: &Job,
+    marks: Vec<(Named, Mark)>,
+    first_open: Tick,
+    council: Option<&Arc<Council>>,
+    to_keeper: &Sender<Kept>,
+) -> Option<Checkpointing> {
+    let newest = first_open.checked_sub(1);
+    let new = |hand, first| Checkpointing::new(job.workers, &job.rules, marks, newest, hand, first);
+    let Some(checkpoints) = &job.checkpoints else {
+        let council =
+            Arc::clone(council.filter(|_| job.peers.as_ref().is_some_and(|it| it.keeps))?);
+        let hand = move |tick, saved| council.say(FIRST, Word::Saved(tick, saved));
+        return Some(new(Box::new(hand) as Hand, None));
+    };
+    let to_keeper = to_keeper.clone();
+    let hand = move |tick, saved| {
+        // The keeper is gone only where the run has failed.
+        let _ = to_keeper.send(Kept::Saved(tick, saved));
+    };
+    let others = job.peers.as_ref().map_or(0, |peers| peers.cluster.hosts.len() - 1);
+    let council = council.cloned();
+    let tell = move |due| {
+        if let Some(council) = &council {
+            council.say_to_all(&Word::Due(due));
+        }
+    };
+    Some(new(Box::new(hand), Some((checkpoints.every, others, Box::new(tell)))))
 }
 
 fn spawn<T: Send + 'static>(
@@ -407,7 +649,7 @@ fn spawn<T: Send + 'static>(
     thread.map_err(|error| EngineError::Workers(error.to_string()))
 }
 
-type DiscoveryThread = thread::JoinHandle<Result<Reading, EngineError>>;
+type DiscoveryThread = thread::JoinHandle<Result<(), EngineError>>;
 type WriterThread = thread::JoinHandle<Result<Written, EngineError>>;
 
 /// Gathers what the threads leave. The writer's error comes first: a sink that fails stops all.
@@ -415,29 +657,32 @@ fn finish(
     shared: &Shared,
     intakes: Vec<IntakeThread>,
     discovering: Option<DiscoveryThread>,
-    writing: WriterThread,
+    writing: Option<WriterThread>,
     seen: Seen,
 ) -> Result<Outcome, EngineError> {
     let mut outcome =
         Outcome { observed: seen.observed, course: seen.course, ..Outcome::default() };
-    let mut failed = None;
+    let peer = shared.council.as_ref().and_then(|council| council.who_failed());
+    let mut failed = peer.map(EngineError::Peer);
     for intake in intakes {
-        match join(intake) {
-            Ok(reading) => outcome.reading.add(&reading),
-            Err(error) => failed = Some(error),
+        if let Err(error) = join(intake) {
+            failed = Some(error);
         }
     }
     if let Some(discovering) = discovering {
-        match discovering.join().map_err(|_| EngineError::Panicked("discovery"))? {
-            Ok(reading) => outcome.reading.add(&reading),
-            Err(error) => failed = Some(error),
+        let discovered = discovering.join().map_err(|_| EngineError::Panicked("discovery"))?;
+        if let Err(error) = discovered {
+            failed = Some(error);
         }
     }
-    outcome.written = writing.join().map_err(|_| EngineError::Panicked("writer"))??;
+    if let Some(writing) = writing {
+        outcome.written = writing.join().map_err(|_| EngineError::Panicked("writer"))??;
+    }
     if let Some(error) = failed {
         return Err(error);
     }
-    outcome.read_now = shared.progress.records.load(Ordering::SeqCst);
+    let Gathered { reading, read_now } = shared.gathered();
+    (outcome.reading, outcome.read_now) = (reading, read_now);
     outcome.stopped = shared.stop.load(Ordering::SeqCst);
     outcome.last_tick = shared.target().checked_sub(1);
     Ok(outcome)

@@ -75,9 +75,16 @@ fn log_to_stderr() {
 fn end_on_panic() {
     std::panic::set_hook(Box::new(|panic| {
         let text = panic.to_string().replace('\n', " ");
-        eprintln!(
-            "gridweaver: a bug: {text}; the output is whole up to its last tick_closed; please report this line"
-        );
+        // How the dataflow's own connections end where the other side does.
+        if text.contains("timely communication error") {
+            eprintln!(
+                "gridweaver: another process of the cluster has ended or can't be reached, see what it says: this one ends too; start them again together"
+            );
+        } else {
+            eprintln!(
+                "gridweaver: a bug: {text}; the output is whole up to its last tick_closed; please report this line"
+            );
+        }
         std::process::exit(1);
     }));
 }

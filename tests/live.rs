@@ -25,7 +25,7 @@ use live::System::{self, File, Kafka, Nats};
 use live::kafka::{self, BROKERS};
 use live::program::wait_until;
 use live::record::line;
-use live::{ENGINE, Live, RUN, Stream, decided, is_tick_closed, lines_of};
+use live::{ENGINE, Live, RUN, Stream, bring_to, decided, is_tick_closed};
 use random::Random;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -311,29 +311,7 @@ fn a_new_partition_is_read_and_comes_behind_what_was_closed() {
     wait_until("the last tick", || has("00:01:04.000Z"));
     running.signal("TERM");
     running.finish().well();
-    assert_repeatable(&live);
-}
-
-fn bring_to(topic: &str, partition: i32, lines: &[String]) {
-    let records: Vec<kafka::Produced<'_>> = lines
-        .iter()
-        .map(|line| kafka::Produced { partition, value: Some(line.as_bytes()), timestamp: None })
-        .collect();
-    kafka::produce_records(BROKERS, topic, &records);
-}
-
-/// What was written to a file is what the topic's replay writes that repeats the clock's choices.
-fn assert_repeatable(live: &Live) {
-    let input = format!("kafka://{BROKERS}/{}", live.input);
-    let arguments = ["--config", "run.toml", "--ticks", "orders.jsonl", "--output", "again.jsonl"];
-    let replay = ["replay", "--input", &input].into_iter().chain(arguments);
-    live.folder.run(&replay.collect::<Vec<_>>()).well();
-    let (held, again) =
-        (lines_of(&live.folder.read("orders.jsonl")), lines_of(&live.folder.read("again.jsonl")));
-    for (number, (held, again)) in (1..).zip(held.iter().zip(&again)) {
-        assert_eq!(held, again, "record {number}");
-    }
-    assert!(held.len() <= again.len());
+    live.assert_repeatable();
 }
 
 #[test]
@@ -382,5 +360,5 @@ fn silent_partitions_and_records_of_the_future_are_repeated_through_kills() {
     wait_until("a record of the future refused", || is_told(r#""refused":[{"#));
     running.signal("TERM");
     running.finish().well();
-    assert_repeatable(&live);
+    live.assert_repeatable();
 }

@@ -10,7 +10,7 @@ use gridweaver_dataflows::change::Change;
 use gridweaver_dataflows::closing::Closing;
 use gridweaver_dataflows::dedup::Outcomes;
 use gridweaver_model::decision::{BidState, BidStatus, EndReason, Event, OrderCancelled};
-use gridweaver_model::{Decision, Text, Watts};
+use gridweaver_model::{Decision, Rules, Text, Watts};
 use shared::feed::{program_name, region_name};
 use shared::measure::{measure, run};
 use shared::random::Random;
@@ -33,7 +33,7 @@ fn main() {
             measure(&mut group, id, statuses + cancelled, prepare, |changes| {
                 let mut closed = Vec::new();
                 let outcomes = vec![vec![Outcomes { applied: 1, ..Outcomes::default() }]];
-                Closing.close(1, outcomes, vec![changes], &mut closed);
+                Closing::new(&Rules::default()).close(1, outcomes, vec![changes], &mut closed);
                 closed
             });
         }

@@ -4,7 +4,7 @@
 //! needs no history. Within a tick changes come in no particular order.
 
 use gridweaver_model::decision::Violation;
-use gridweaver_model::{DeadLetter, Decision, Millis, Ppm, Price, Text, Time, Watts};
+use gridweaver_model::{DeadLetter, Decision, Millis, Ppm, Price, Text, Tick, Time, Watts};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -344,4 +344,15 @@ pub enum Change {
     Refused(Box<DeadLetter>),
     /// Something to write.
     Decision(Box<Decision>),
+    /// A silent partition was not waited for.
+    PassedOver {
+        /// The partition.
+        partition: Text,
+        /// Its next record lies here or behind.
+        position: u64,
+        /// Ticks that may be closed without it: from this one
+        from: Tick,
+        /// to this one, which is the first that its next record may enter.
+        to: Tick,
+    },
 }

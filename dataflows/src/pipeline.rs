@@ -8,6 +8,7 @@
 //!                ├─ bids, programs ─▶ programs ─▶ bids ───────────┤
 //!                ├─ performance ─▶ facts ─▶ reliability ─▶ bids   │
 //!                └─ answers ──────────────────────────────────────┴─▶ planner ─▶ closing
+//!                                                           passed over ───────────┘
 //! ```
 //!
 //! `dedup` is sharded by identity, `latest` by node, `bids` by bid id, the differential views by
@@ -68,11 +69,13 @@ impl Views {
 }
 
 /// Builds the dataflow over `rows`; returns the closed ticks, which are on the first worker.
+/// `passed_over`: whom ticks do not wait for, on the first worker.
 /// `observed`: keep also the views that decide nothing, for whoever looks at the state.
 /// `restored`: begin with what the views held then; the closed tick of that number is to be
 /// passed over, and no row of it or an earlier one may come.
 pub fn pipeline<'scope>(
     rows: StreamVec<'scope, Tick, Vec<Row>>,
+    passed_over: StreamVec<'scope, Tick, Change>,
     rules: &Rules,
     observed: bool,
     restored: Option<&Restored>,
@@ -167,7 +170,8 @@ pub fn pipeline<'scope>(
         views.critical_lines = Some(critical_lines);
         views.picture = Some(picture);
     }
-    let closed = operator("closing", Closing, outcomes, joined([telling, decided]));
+    let closed =
+        operator("closing", Closing::new(rules), outcomes, joined([telling, decided, passed_over]));
     (closed, views)
 }
 

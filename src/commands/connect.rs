@@ -62,6 +62,14 @@ pub(super) fn sources(
     Ok(sources)
 }
 
+/// Whether every source has an end that is known beforehand.
+pub(super) fn have_all_an_end(settings: &Settings) -> bool {
+    settings
+        .source
+        .iter()
+        .all(|source| matches!(source, SourceSettings::File { follow: false, .. }))
+}
+
 /// What finds partitions that come to be while running, where there may be any.
 pub(super) fn discover(settings: &Settings) -> Option<Discover> {
     #[cfg(feature = "kafka")]

@@ -9,7 +9,6 @@ use gridweaver::engine::{Job, Limits, Outcome, Watch, run};
 use gridweaver::model::Time;
 use gridweaver::settings::{Settings, SettingsError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -87,30 +86,14 @@ pub(crate) fn refuse_inputs(
 /// A job with the settings' figures; outputs are to be added.
 pub(crate) fn job(settings: &Settings, sources: Vec<Box<dyn Source>>) -> Job {
     let engine = &settings.engine;
-    Job {
-        rules: settings.rules(),
-        sources,
-        discover: None,
-        outputs: Vec::new(),
-        dead_letters: Vec::new(),
-        workers: engine.workers,
-        limits: Limits {
-            records: engine.in_flight_records,
-            bytes: engine.in_flight_bytes.0,
-            skew_max: engine.max_skew,
-        },
-        record_bytes_max: usize::try_from(engine.max_record_bytes.0).unwrap_or(usize::MAX),
-        open_from: None,
-        live: None,
-        chosen: BTreeMap::new(),
-        restored: None,
-        checkpoints: None,
-        pace: None,
-        observed: false,
-        course: false,
-        stop: Arc::new(AtomicBool::new(false)),
-        progress: Arc::new(Watch::default()),
-    }
+    let limits = Limits {
+        records: engine.in_flight_records,
+        bytes: engine.in_flight_bytes.0,
+        skew_max: engine.max_skew,
+    };
+    let record_bytes_max = usize::try_from(engine.max_record_bytes.0).unwrap_or(usize::MAX);
+    let job = Job::new(settings.rules(), sources, limits, record_bytes_max);
+    Job { workers: engine.workers, ..job }
 }
 
 /// Runs a job with a progress bar on a terminal, until its end or a signal.

@@ -1,15 +1,16 @@
 //! `gridweaver run`: the live engine; without a configuration, the bundled real grid's day.
 
+mod cluster;
 mod restart;
 
 use self::restart::{Reach, Restart, open_store, reach};
 use super::check::refuse_outputs;
 use super::play::{job, play, settings};
-use super::{Failure, connect};
-use anyhow::Context as _;
+use super::{Failure, connect, usage};
+use anyhow::{Context as _, anyhow};
 use gridweaver::connectors::file::Start;
 use gridweaver::connectors::{Guarantee, Sink};
-use gridweaver::engine::{Course, Job, Live, Outcome, Output, Recorded};
+use gridweaver::engine::{Cluster, Course, Job, Live, Outcome, Output, Recorded};
 use gridweaver::http::{Server, serve};
 use gridweaver::latency::{OF_TICKS, write_log};
 use gridweaver::model::Millis;
@@ -46,6 +47,8 @@ pub(crate) struct Arguments {
     /// Override a key, such as engine.tick=1s
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
+    #[command(flatten)]
+    cluster: cluster::ClusterArguments,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -57,8 +60,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         settings.engine.workers = workers.max(1);
     }
     refuse_outputs(&settings)?;
-    let (outcome, elapsed) =
-        if arguments.config.is_some() { go_on(&settings)? } else { begin(&settings)? };
+    let cluster = arguments.cluster.cluster()?;
+    let (outcome, elapsed) = match (&arguments.config, &cluster) {
+        (Some(_), Some(cluster)) if !cluster.is_first() => return follow(&settings, cluster),
+        (Some(_), cluster) => go_on(&settings, cluster.as_ref())?,
+        (None, None) => begin(&settings)?,
+        (None, Some(_)) => {
+            return Err(usage(anyhow!(
+                "the bundled day runs in one process: --processes needs a configuration"
+            )));
+        }
+    };
     let reached = outcome.last_tick.map(|tick| settings.rules().end_of(tick));
     let mut text = summary(&outcome, elapsed, reached);
     if let Some(log) = &settings.latency.log {
@@ -95,7 +107,7 @@ fn begin(settings: &Settings) -> Result<(Outcome, Duration), Failure> {
 /// is first decided again by the old ones.
 ///
 /// Outputs are opened before they are read back: an engine that still writes to them is cut off.
-fn go_on(settings: &Settings) -> Result<(Outcome, Duration), Failure> {
+fn go_on(settings: &Settings, cluster: Option<&Cluster>) -> Result<(Outcome, Duration), Failure> {
     loop {
         let store = open_store(settings)?;
         let mut opened = Vec::new();
@@ -124,12 +136,35 @@ fn go_on(settings: &Settings) -> Result<(Outcome, Duration), Failure> {
         let (rules, until) = restart.rules(job.rules, &job.outputs)?;
         job.open_from = until.map(|until| rules.tick_of(until));
         job.rules = rules;
+        job.written = job.outputs.iter().filter_map(|output| output.recorded.last).max();
         job.restored.clone_from(&restart.checkpoint);
         job.checkpoints = Some(restart.checkpoints());
+        if let Some(cluster) = cluster {
+            cluster::lead(cluster, settings, &mut job, until.is_some())?;
+        }
         let _server = shown(settings, &job)?;
         let played = play(job, true)?;
         if until.is_none() || played.0.stopped {
             return Ok(played);
+        }
+    }
+}
+
+/// Reads for the first process, which decides and writes, until all end.
+fn follow(settings: &Settings, cluster: &Cluster) -> Result<ExitCode, Failure> {
+    loop {
+        let (mut job, is_prelude) = cluster::follow(cluster, settings)?;
+        job.live = Some(live(settings));
+        let _server = shown(settings, &job)?;
+        let (outcome, elapsed) = play(job, true)?;
+        if !is_prelude || outcome.stopped {
+            let text = format!(
+                "{} records in {:.2} s for process 0, which writes what is decided\n",
+                outcome.read_now,
+                elapsed.as_secs_f64()
+            );
+            io::stdout().write_all(text.as_bytes())?;
+            return Ok(ExitCode::SUCCESS);
         }
     }
 }

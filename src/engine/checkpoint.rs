@@ -10,6 +10,9 @@
 //! behind it until every worker has closed the chosen one and saved its views. So all views are
 //! saved at the same instant of event time, and the stream waits only for that.
 //!
+//! Where there are several processes the keeper is the first one's, and it alone chooses: what the
+//! others save is sent to it.
+//!
 //! | file | one idea |
 //! | --- | --- |
 //! | `marks` | where a partition is to be read from again, by the last tick kept |
@@ -23,13 +26,12 @@ mod store;
 pub use marks::Mark;
 pub use store::{Beginning, Beginnings, CheckpointError, Store};
 
-pub(super) use keeper::{Kept, keep};
+pub(super) use keeper::{Keeping, Kept, keep};
 
 use marks::Marks;
 
-use super::choices::{Choices, Chosen};
+use super::choices::Choices;
 use super::writer::Tally;
-use crossbeam_channel::Sender;
 use gridweaver_dataflows::saved::{Piece, Restored};
 use gridweaver_model::{Rules, Tick, Time};
 use serde::{Deserialize, Serialize};
@@ -90,48 +92,83 @@ pub(super) struct WrittenUpTo {
     pub(super) choices: Choices,
 }
 
+/// What is saved of a tick's end besides what was written.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Saved {
+    /// The views of one worker.
+    Views(Vec<Piece>),
+    /// The partitions of one process.
+    Partitions {
+        /// Where each is to be read from again.
+        marks: BTreeMap<String, Mark>,
+        /// What tells its stream from another.
+        identities: BTreeMap<String, String>,
+    },
+}
+
+/// Where what is saved goes to.
+pub(super) type Hand = Box<dyn Fn(Tick, Saved) + Send + Sync>;
+/// How other processes are told that the end of a tick is to be saved.
+pub(super) type Tell = Box<dyn Fn(Tick) + Send + Sync>;
+
 /// Makes a checkpoint durable; returns its size in bytes.
 pub type Keep = Box<dyn FnMut(&Checkpoint) -> Result<u64, CheckpointError> + Send>;
 
-/// What the threads of a run share to take one.
+/// What the threads of a process share to take one.
 pub(super) struct Checkpointing {
-    every: Duration,
+    /// How long after one the next is begun; where the first process chooses, that is not asked.
+    every: Option<Duration>,
     workers: usize,
+    /// Other processes that are waited for.
+    others: usize,
+    rules: Rules,
     begun: Mutex<Instant>,
     /// Whether one is being taken or written.
     busy: AtomicBool,
     /// The tick whose end is to be saved; [`NEVER`]: none.
     due: AtomicU64,
-    /// Workers that have not saved it yet.
+    /// Processes that have not saved it yet.
     unsaved: AtomicUsize,
-    /// The newest tick saved.
-    newest: AtomicU64,
+    /// By how many workers of this process the newest ticks were saved.
+    saved: Mutex<BTreeMap<Tick, usize>>,
     marks: Mutex<Vec<(Named, Marks)>>,
-    to_keeper: Sender<Kept>,
+    hand: Hand,
+    /// Tells the other processes of a tick that is due.
+    tell: Tell,
 }
 
 const NEVER: Tick = Tick::MAX;
 
 impl Checkpointing {
+    /// `newest`: the tick that is kept already, if one is; `hand`: takes what is saved; `first`: how long after
+    /// one the next is begun, how many other processes save, and how they are told, where it is this
+    /// one that chooses.
     pub(super) fn new(
-        every: Duration,
         workers: usize,
+        rules: &Rules,
         marks: Vec<(Named, Mark)>,
-        newest: Tick,
-        to_keeper: Sender<Kept>,
+        newest: Option<Tick>,
+        hand: Hand,
+        first: Option<(Duration, usize, Tell)>,
     ) -> Self {
+        let (every, others, tell) = match first {
+            Some((every, others, tell)) => (Some(every), others, tell),
+            None => (None, 0, Box::new(|_| ()) as Tell),
+        };
+        let marks = marks.into_iter().map(|(named, mark)| (named, Marks::at(mark)));
         Self {
             every,
             workers,
+            others,
+            rules: rules.clone(),
             begun: Mutex::new(Instant::now()),
             busy: AtomicBool::new(false),
             due: AtomicU64::new(NEVER),
             unsaved: AtomicUsize::new(0),
-            newest: AtomicU64::new(newest),
-            marks: Mutex::new(
-                marks.into_iter().map(|(named, mark)| (named, Marks::at(mark))).collect(),
-            ),
-            to_keeper,
+            saved: Mutex::new(newest.into_iter().map(|newest| (newest, workers)).collect()),
+            marks: Mutex::new(marks.collect()),
+            hand,
+            tell,
         }
     }
 
@@ -143,20 +180,50 @@ impl Checkpointing {
 
     /// Begins one where it is time, at the end of a tick that the caller holds open.
     pub(super) fn begin(&self, open: Tick) {
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_time = begun.elapsed() >= self.every && open > self.newest.load(Ordering::SeqCst);
-        if is_time && !self.busy.swap(true, Ordering::SeqCst) {
+        let Some(every) = self.every else { return };
+        let mut begun = lock(&self.begun);
+        let is_new = lock(&self.saved).keys().next_back().is_none_or(|newest| open > *newest);
+        if is_new && begun.elapsed() >= every && !self.busy.swap(true, Ordering::SeqCst) {
             *begun = Instant::now();
-            self.unsaved.store(self.workers, Ordering::SeqCst);
-            self.due.store(open, Ordering::SeqCst);
+            self.take_up(open);
+            (self.tell)(open);
         }
     }
 
-    /// A worker has saved its views at a tick's end. True: it was the last one.
+    /// The end of this tick is to be saved.
+    pub(super) fn take_up(&self, due: Tick) {
+        self.unsaved.store(self.others + 1, Ordering::SeqCst);
+        self.due.store(due, Ordering::SeqCst);
+    }
+
+    /// Takes what another process has saved. True: nothing waits for it any more.
+    pub(super) fn take(&self, tick: Tick, saved: Saved) -> bool {
+        let is_all = matches!(saved, Saved::Partitions { .. });
+        (self.hand)(tick, saved);
+        is_all && self.has_saved(tick)
+    }
+
+    /// A worker has saved its views at a tick's end. True: nothing waits for it any more.
     pub(super) fn save(&self, tick: Tick, pieces: Vec<Piece>) -> bool {
-        self.newest.fetch_max(tick, Ordering::SeqCst);
-        // The keeper is gone only where the run has failed.
-        let _ = self.to_keeper.send(Kept::Pieces(tick, pieces));
+        (self.hand)(tick, Saved::Views(pieces));
+        let is_last = {
+            let mut saved = lock(&self.saved);
+            let workers = saved.entry(tick).or_default();
+            *workers += 1;
+            let is_last = *workers == self.workers;
+            if is_last {
+                *saved = saved.split_off(&tick);
+            }
+            is_last
+        };
+        if is_last {
+            (self.hand)(tick, self.partitions(tick));
+        }
+        is_last && self.has_saved(tick)
+    }
+
+    /// A process has saved all that it has to. True: it was the last one.
+    fn has_saved(&self, tick: Tick) -> bool {
         let is_due = self.due() == Some(tick);
         let is_last = is_due && self.unsaved.fetch_sub(1, Ordering::SeqCst) == 1;
         if is_last {
@@ -165,49 +232,33 @@ impl Checkpointing {
         is_last
     }
 
-    /// The writer has made all up to a tick's end durable.
-    pub(super) fn written(&self, tick: Tick, written: WrittenUpTo) {
-        let _ = self.to_keeper.send(Kept::Written(tick, Box::new(written)));
+    /// It is written: the next may be begun.
+    fn is_kept(&self) {
+        self.busy.store(false, Ordering::SeqCst);
     }
 
     /// Takes in a partition that was found while running, and where it begins.
     pub(super) fn add(&self, named: Named, mark: Mark) {
-        self.lock_marks().push((named, Marks::at(mark)));
-    }
-
-    /// What was chosen before the run began, by partition.
-    fn chosen(&self) -> BTreeMap<String, Chosen> {
-        let marks = self.lock_marks();
-        let chosen = marks.iter().map(|((name, _), marks)| (name.clone(), marks.begun_with()));
-        chosen.collect()
+        lock(&self.marks).push((named, Marks::at(mark)));
     }
 
     /// Where each partition is to be read from again where all up to a tick is kept, and what tells
-    /// its stream from another. What was chosen before there is forgotten.
-    fn marks_after(
-        &self,
-        tick: Tick,
-        chosen: &mut BTreeMap<String, Chosen>,
-        rules: &Rules,
-    ) -> (BTreeMap<String, Mark>, BTreeMap<String, String>) {
+    /// its stream from another.
+    fn partitions(&self, tick: Tick) -> Saved {
         let (mut partitions, mut identities) = (BTreeMap::new(), BTreeMap::new());
-        for ((name, identity), marks) in self.lock_marks().iter_mut() {
-            let mut mark = marks.after(tick, rules.end_of(tick));
-            let own = chosen.entry(name.clone()).or_default();
-            own.forget_before(mark.position);
-            mark.chosen = own.clone();
-            partitions.insert(name.clone(), mark);
+        for ((name, identity), marks) in lock(&self.marks).iter_mut() {
+            partitions.insert(name.clone(), marks.after(tick, self.rules.end_of(tick)));
             identities.extend(identity.clone().map(|identity| (name.clone(), identity)));
         }
-        (partitions, identities)
+        Saved::Partitions { marks: partitions, identities }
     }
 
     /// A partition was read on.
     pub(super) fn mark(&self, partition: usize, jumps: Vec<(Tick, Mark)>, latest: Mark) {
-        self.lock_marks()[partition].1.extend(jumps, latest);
+        lock(&self.marks)[partition].1.extend(jumps, latest);
     }
+}
 
-    fn lock_marks(&self) -> MutexGuard<'_, Vec<(Named, Marks)>> {
-        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,129 +4,66 @@
 //! tick in which the partition's watermark stands: there is no second notion of time. While every
 //! source has an end, no capability goes past the last tick that a record was admitted to, so that
 //! nothing is decided past the end of history. A worker sleeps while it has nothing to do.
+//!
+//! The workers of several processes are one dataflow; the first worker of all is the first process's.
 
 use super::EngineError;
 use super::Shared;
-use super::checkpoint::{Checkpoint, Checkpointing};
+use super::checkpoint::Checkpointing;
+use super::cluster::{self, Network};
+use super::council::{self, Mouth};
+use super::inlet::{Activators, Aside, Brought, Inlet, brought};
 use super::observe::{Seen, Wanted, see};
 use super::writer::ToWriter;
-use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use crossbeam_channel::Sender;
+use gridweaver_dataflows::by_tick::to_first;
+use gridweaver_dataflows::change::Change;
 use gridweaver_dataflows::closing::ClosedTick;
 use gridweaver_dataflows::pipeline::{Views, pipeline};
-use gridweaver_dataflows::row::Row;
 use gridweaver_model::Tick;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::generic::{Operator, source};
+use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::operators::probe::Handle;
-use timely::dataflow::operators::{Capability, Probe};
-use timely::dataflow::{Scope, StreamVec};
-use timely::scheduling::SyncActivator;
+use timely::dataflow::operators::{OkErr, Probe};
 use timely::worker::Worker;
 
 /// How long a worker sleeps at most.
 const PARK: Duration = Duration::from_millis(5);
-/// Deliveries that a worker takes in one go.
-const DELIVERIES_MAX: usize = 16;
 
-/// From an intake to the worker of its partition.
-enum Delivered {
-    /// Rows by tick, and where the watermark stands after them.
-    Rows(usize, Vec<(Tick, Vec<Row>)>, Tick),
-    /// The partition holds nobody back any more.
-    End(usize),
-    /// A partition was found; to be answered once there is a capability for it.
-    Begin(usize, Sender<()>),
-}
-
-/// The worker's activators, once they run.
-type Activators = Arc<Mutex<Vec<SyncActivator>>>;
-
-/// Where an intake delivers.
-#[derive(Clone)]
-pub(super) struct Delivery {
-    sender: Sender<Delivered>,
-    activators: Activators,
-}
-
-impl Delivery {
-    pub(super) fn send(&self, partition: usize, rows: Vec<(Tick, Vec<Row>)>, watermark: Tick) {
-        // A worker that is gone has stopped the run already.
-        let _ = self.sender.send(Delivered::Rows(partition, rows, watermark));
-        self.wake();
-    }
-
-    /// Tells of a partition that was found, and waits until the worker can take its rows.
-    pub(super) fn begin(&self, partition: usize) {
-        let (begun, to_begin) = crossbeam_channel::bounded(1);
-        let _ = self.sender.send(Delivered::Begin(partition, begun));
-        self.wake();
-        // An error: the worker is gone, and the run is over.
-        let _ = to_begin.recv();
-    }
-
-    pub(super) fn end(&self, partition: usize) {
-        let _ = self.sender.send(Delivered::End(partition));
-    }
-
-    /// Wakes all workers: what one partition brought may let another's capability go on.
-    pub(super) fn wake(&self) {
-        wake(&self.activators);
-    }
-}
-
-/// A worker's end of the deliveries, and the partitions that it takes.
-pub(super) struct Inlet {
-    receiver: Receiver<Delivered>,
-    /// Each with the tick in which its watermark stands at the beginning.
-    partitions: Vec<(usize, Tick)>,
-    activators: Activators,
-    /// What its views begin with; let go as soon as they have taken their shares.
-    restored: Option<Arc<Checkpoint>>,
-}
-
-/// The channels between the partitions' intakes and `workers` workers. `begins`: the ticks in which
-/// the partitions' watermarks stand.
-pub(super) fn inlets(
-    workers: usize,
-    begins: &[Tick],
-    restored: Option<&Arc<Checkpoint>>,
-) -> (Vec<Delivery>, Vec<Inlet>) {
-    let activators = Activators::default();
-    let channels = (0..workers).map(|worker| {
-        let (sender, receiver) = crossbeam_channel::unbounded();
-        let own = begins.iter().copied().enumerate().skip(worker).step_by(workers);
-        let partitions = own.collect();
-        let activators = &activators;
-        let delivery = Delivery { sender, activators: Arc::clone(activators) };
-        let (activators, restored) = (Arc::clone(activators), restored.cloned());
-        (delivery, Inlet { receiver, partitions, activators, restored })
-    });
-    channels.unzip()
+/// What a worker of this process is given.
+pub(super) struct Part {
+    pub(super) inlet: Inlet,
+    /// The first one's of a process among several: what this one says to the others.
+    pub(super) mouth: Option<Mouth>,
 }
 
 /// Runs the dataflow until everything that can be closed is closed and handed to the writer.
 pub(super) fn drive(
-    workers: usize,
-    inlets: Vec<Inlet>,
+    network: Option<Network>,
+    parts: Vec<Part>,
     wanted: Wanted,
     to_writer: Sender<ToWriter>,
     shared: &Arc<Shared>,
 ) -> Result<Seen, EngineError> {
-    let mut config = timely::Config::process(workers);
+    let mut config = timely::WorkerConfig::default();
     differential_dataflow::configure(
-        &mut config.worker,
+        &mut config,
         &differential_dataflow::Config::default().idle_merge_effort(Some(1000)),
     );
-    let inlets: Vec<Mutex<Option<Inlet>>> =
-        inlets.into_iter().map(|inlet| Mutex::new(Some(inlet))).collect();
+    let workers = parts.len();
+    let (allocators, guard) = cluster::build(network, workers)?;
+    let parts: Vec<Mutex<Option<Part>>> =
+        parts.into_iter().map(|part| Mutex::new(Some(part))).collect();
     let shared = Arc::clone(shared);
-    let guards = timely::execute(config, move |worker| {
-        let inlet = inlets[worker.index()].lock().unwrap_or_else(PoisonError::into_inner).take();
-        let inlet = inlet.expect("each worker takes its inlet once");
-        work(worker, inlet, wanted, to_writer.clone(), &shared)
+    let guards = timely::execute::execute_from(allocators, guard, config, move |worker| {
+        let local = worker.index() % workers;
+        let part = parts[local].lock().unwrap_or_else(PoisonError::into_inner).take();
+        let part = part.expect("each worker takes its part once");
+        work(worker, part, wanted, to_writer.clone(), &shared)
     });
     let guards = guards.map_err(EngineError::Workers)?;
     let mut first = Seen::default();
@@ -142,25 +79,36 @@ pub(super) fn drive(
 /// One worker, from building the dataflow to its end.
 fn work(
     worker: &mut Worker,
-    mut inlet: Inlet,
+    part: Part,
     wanted: Wanted,
     to_writer: Sender<ToWriter>,
     shared: &Arc<Shared>,
 ) -> Seen {
+    let Part { mut inlet, mouth } = part;
     let probe = Handle::new();
     let restored = inlet.restored.take();
     let first = worker.index() == 0;
-    let activators = Arc::clone(&inlet.activators);
+    let activators = inlet.activators.clone();
     let mut saving = shared.checkpointing.as_ref().map(|checkpointing| Saving {
         checkpointing,
         to_writer: first.then(|| to_writer.clone()),
-        activators: Arc::clone(&inlet.activators),
+        activators: activators.clone(),
         newest: None,
     });
+    let says_all = mouth.is_some();
+    let sits = shared.council.clone().map(|council| {
+        let shared = Arc::clone(shared);
+        worker.dataflow::<u64, _, _>(|scope| council::sit(scope, mouth, &council, shared))
+    });
     let views = worker.dataflow::<Tick, _, _>(|scope| {
-        let rows = rows(scope, inlet, Arc::clone(shared));
+        let brought = brought(scope, inlet, Arc::clone(shared));
+        let (rows, asides) = brought.ok_err(|brought| match brought {
+            Brought::Rows(rows) => Ok(rows),
+            Brought::Aside(aside) => Err(aside),
+        });
+        let passed_over = forward_letters(to_first(asides), to_writer.clone());
         let restored = restored.as_ref().map(|checkpoint| &checkpoint.views);
-        let (closed, views) = pipeline(rows, &shared.rules, wanted.observed, restored);
+        let (closed, views) = pipeline(rows, passed_over, &shared.rules, wanted.observed, restored);
         if wanted.course {
             views.planner.borrow_mut().keep_course();
         }
@@ -172,19 +120,33 @@ fn work(
     while !shared.is_read_out() || probe.less_than(&shared.target()) {
         worker.step_or_park(Some(PARK));
         shared.end_where_closed();
-        // Event time may move without a record, by a silence or by the clock.
-        if !shared.finite && shared.target() != stood {
+        // Event time may move without a record, by a silence, by the clock or elsewhere.
+        if (!shared.finite || sits.is_some()) && shared.target() != stood {
             stood = shared.target();
-            wake(&activators);
+            activators.wake();
         }
         if let Some(saving) = &mut saving {
             saving.save_if_due(&probe, &views);
+        }
+        if says_all {
+            shared.say_how_it_stands();
         }
     }
     if let (Some(saving), Some(last)) = (&mut saving, shared.target().checked_sub(1)) {
         saving.save(last, &views);
     }
     let seen = if first { see(&views) } else { Seen::default() };
+    if let (Some(council), Some(sits)) = (&shared.council, sits) {
+        if says_all {
+            shared.say_how_it_stands();
+        }
+        council.leave(|| shared.gathered());
+        activators.wake();
+        // What others still have to say is for the checkpoint and the summary.
+        while !sits.done() {
+            worker.step_or_park(Some(PARK));
+        }
+    }
     // The dataflow still holds capabilities for ticks that stay open: it is dropped, not drained.
     for dataflow in worker.installed_dataflows() {
         worker.drop_dataflow(dataflow);
@@ -222,112 +184,36 @@ impl Saving<'_> {
             let _ = to_writer.send(ToWriter::Checkpoint(tick));
         }
         if self.checkpointing.save(tick, views.save()) {
-            wake(&self.activators);
+            self.activators.wake();
         }
     }
 }
 
-/// Wakes all workers.
-fn wake(activators: &Activators) {
-    for activator in activators.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-        let _ = activator.activate();
-    }
-}
-
-/// The source operator: this worker's partitions, each under its own capability. Rows stay in the
-/// batches that the intakes made.
-fn rows<'scope>(
-    scope: Scope<'scope, Tick>,
-    inlet: Inlet,
-    shared: Arc<Shared>,
-) -> StreamVec<'scope, Tick, Vec<Row>> {
-    source(scope, "rows", move |capability, info| {
-        let activator = scope.worker().sync_activator_for(info.address.to_vec());
-        inlet.activators.lock().unwrap_or_else(PoisonError::into_inner).push(activator);
-        let again = scope.activator_for(info.address);
-        // The watermark that each partition has reached, and the capability that follows it.
-        let mut held: Vec<(usize, Tick, Option<Capability<Tick>>)> = inlet
-            .partitions
-            .iter()
-            .map(|(partition, begin)| (*partition, *begin, Some(capability.clone())))
-            .collect();
-        // The first worker's own: it holds the tick behind a checkpoint open until all have saved.
-        let is_spare = shared.checkpointing.is_some() && scope.index() == 0;
-        let mut spare = is_spare.then(|| capability.clone());
-        // For partitions yet to be found: it stands where everything stands.
-        let mut base = (!shared.finite).then(|| capability.clone());
-        drop(capability);
-        move |output| {
-            for taken in 0.. {
-                if taken == DELIVERIES_MAX {
-                    again.activate();
-                    break;
-                }
-                match inlet.receiver.try_recv() {
-                    Ok(Delivered::Rows(partition, rows, watermark)) => {
-                        let Some((_, reached, capability)) =
-                            held.iter_mut().find(|(other, ..)| *other == partition)
-                        else {
-                            continue;
-                        };
-                        let capability =
-                            capability.as_ref().expect("a partition delivers, then ends");
-                        for (tick, rows) in rows {
-                            let at = capability.delayed(&tick.max(*capability.time()));
-                            output.session(&at).give(rows);
+/// Hands letters to the writer as they come, before any tick is that they must be durable before;
+/// hands on whom ticks do not wait for.
+fn forward_letters<'scope>(
+    asides: StreamVec<'scope, Tick, Aside>,
+    to_writer: Sender<ToWriter>,
+) -> StreamVec<'scope, Tick, Change> {
+    asides.unary::<CapacityContainerBuilder<Vec<Change>>, _, _, _>(Pipeline, "letters", |_, _| {
+        move |input, output| {
+            input.for_each_stamp(|capability, data| {
+                let mut session = output.session(&capability);
+                for aside in data.flat_map(|batch| batch.drain(..)) {
+                    match aside {
+                        Aside::Letters(letters) => {
+                            let _ = to_writer.send(ToWriter::Letters(letters));
                         }
-                        *reached = watermark;
-                    }
-                    Ok(Delivered::End(partition)) => {
-                        for (other, reached, _) in &mut held {
-                            if *other == partition {
-                                *reached = Tick::MAX;
-                            }
-                        }
-                    }
-                    Ok(Delivered::Begin(partition, begun)) => {
-                        if let Some(base) = &base {
-                            held.push((partition, *base.time(), Some(base.clone())));
-                        }
-                        let _ = begun.send(());
-                    }
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-                }
-            }
-            if let (Some(spare), Some(checkpointing)) = (&mut spare, &shared.checkpointing) {
-                checkpointing.begin(*spare.time());
-                let due = checkpointing.due().map_or(Tick::MAX, |due| due + 1);
-                let to = shared.target().min(due);
-                if to > *spare.time() {
-                    spare.downgrade(&to);
-                }
-            }
-            let limit = shared.limit();
-            // Nothing that is passed over brings anything before the tick where the others stand.
-            let (least, passed_over) =
-                if shared.finite { (0, Vec::new()) } else { shared.gate.passed_over() };
-            if let Some(base) = &mut base
-                && least.min(limit) > *base.time()
-            {
-                base.downgrade(&least.min(limit));
-            }
-            for (partition, reached, capability) in &mut held {
-                if passed_over.contains(partition) {
-                    *reached = least.max(*reached);
-                }
-                if let Some(capability) = capability {
-                    let to = (*reached).min(limit);
-                    if to > *capability.time() {
-                        capability.downgrade(&to);
+                        Aside::PassedOver(told) => session.give(told),
                     }
                 }
-            }
+            });
         }
     })
 }
 
-/// Hands closed ticks to the writer, but those that a checkpoint holds. The channel has no bound of its own: what can be in it is
-/// bounded by what the gate lets in flight.
+/// Hands closed ticks to the writer, but those that a checkpoint holds. The channel has no bound of
+/// its own: what can be in it is bounded by what the gate lets in flight.
 fn hand_over<'scope>(
     closed: StreamVec<'scope, Tick, ClosedTick>,
     to_writer: Sender<ToWriter>,

@@ -3,19 +3,22 @@
 //! A partition that was read to its head and stayed silent is *passed over*: it holds nobody back,
 //! and its next record is admitted behind whatever was closed meanwhile. Where all are, the greatest
 //! of their watermarks stands, and the wall clock drives it on if one of them was live when it fell
-//! silent. What results never falls.
+//! silent.
 //!
-//! Whom the wall clock passed over is told once for every tick that depends on it, so that it can
-//! be written with the tick and be repeated.
+//! Of the partitions that other processes read it knows a summary, a little old: what follows from
+//! it may come later than it could, never earlier.
 
 use gridweaver_model::Tick;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// See the module's documentation. Plain data: whoever shares it locks it.
 #[derive(Debug, Default)]
 pub(super) struct Frontier {
     partitions: Vec<Standing>,
-    passages: Vec<Passage>,
-    /// What it came to so far.
+    /// By their numbers, what the other processes say of theirs.
+    others: BTreeMap<usize, Summary>,
+    /// How far partitions that are passed over may have followed.
     reached: Tick,
 }
 
@@ -34,78 +37,101 @@ impl Standing {
     }
 }
 
-/// A partition that is passed over.
+/// Of a partition that is passed over.
 #[derive(Clone, Copy, Debug)]
 struct Silence {
-    /// The position of its next record.
-    position: u64,
     /// Whether it was live when it fell silent.
     was_live: bool,
 }
 
-/// One passing over, from falling silent to the next record.
-#[derive(Debug)]
-struct Passage {
-    partition: usize,
-    position: u64,
-    /// The tick of the partition's own watermark: those before it do not depend on the passing over.
-    from: Tick,
-    /// The first tick that its next record may enter, once there is one.
-    to: Option<Tick>,
-    /// All before it was told.
-    told: Tick,
+/// Where the partitions of one process stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Summary {
+    /// The least watermark of those that are heard; the greatest tick where none is.
+    heard: Tick,
+    /// The greatest watermark of those that are passed over, and whether one was live when it fell
+    /// silent.
+    silent: Option<(Tick, bool)>,
+    /// How far those may have followed.
+    reached: Tick,
 }
 
-/// For a tick that is closed: up to which tick a partition was passed over, and from where on.
+/// Who holds event time where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Told {
-    pub(super) partition: usize,
-    pub(super) position: u64,
-    /// The last tick that was closed without it.
-    pub(super) tick: Tick,
+pub(super) enum Holder {
+    /// A partition that is read here, its watermark in this tick.
+    Own(usize, Tick),
+    /// One that another process reads.
+    Other(usize),
+    /// None: all are silent or have ended.
+    Nobody,
 }
 
 impl Frontier {
-    /// `watermarks`: the ticks in which those of the partitions stand.
-    pub(super) fn new(watermarks: impl IntoIterator<Item = Tick>) -> Self {
+    /// `watermarks`: the ticks in which those of the partitions stand; `others`: the other
+    /// processes, which hold everything until they say where they stand.
+    pub(super) fn new(
+        watermarks: impl IntoIterator<Item = Tick>,
+        others: impl IntoIterator<Item = usize>,
+    ) -> Self {
         let partitions =
             watermarks.into_iter().map(|watermark| Standing { watermark, silence: None });
-        Self { partitions: partitions.collect(), ..Self::default() }
+        let others = others.into_iter().map(|process| (process, Summary::default()));
+        Self { partitions: partitions.collect(), others: others.collect(), reached: 0 }
     }
 
     /// Takes in a partition that was found while running: it holds nobody back until it brings its
-    /// first record, which lies at `position` or behind it. Returns its number.
-    pub(super) fn add(&mut self, position: u64) -> usize {
+    /// first record. Returns its number.
+    pub(super) fn add(&mut self) -> usize {
         self.partitions.push(Standing { watermark: 0, silence: None });
         let partition = self.partitions.len() - 1;
-        self.pass_over(partition, position, false);
+        self.pass_over(partition, false);
         partition
+    }
+
+    /// Takes in what another process says.
+    pub(super) fn learn(&mut self, process: usize, summary: Summary) {
+        self.others.insert(process, summary);
+    }
+
+    /// What the other processes are to know.
+    pub(super) fn summary(&self) -> Summary {
+        let mut summary = Summary { heard: Tick::MAX, silent: None, reached: self.reached };
+        for Standing { watermark, silence } in &self.partitions {
+            match silence {
+                None => summary.heard = summary.heard.min(*watermark),
+                Some(Silence { was_live }) => {
+                    let (greatest, is_live) = summary.silent.unwrap_or_default();
+                    summary.silent = Some((greatest.max(*watermark), is_live || *was_live));
+                }
+            }
+        }
+        summary
     }
 
     /// The tick in which the least watermark stands. `clock`: the tick that the wall clock has come
     /// to, where it may drive.
     pub(super) fn least(&mut self, clock: impl FnOnce() -> Option<Tick>) -> Tick {
-        let heard = self.partitions.iter().filter(|partition| partition.is_heard());
-        let now = match heard.map(|partition| partition.watermark).min() {
-            Some(least) => least,
-            None if self.passed_over().next().is_none() => Tick::MAX,
-            None => self.all_silent(clock),
-        };
-        self.reached = self.reached.max(now);
-        self.reached
-    }
-
-    fn all_silent(&self, clock: impl FnOnce() -> Option<Tick>) -> Tick {
-        let mut greatest = 0;
-        let mut is_live = false;
-        let silences =
-            self.partitions.iter().filter_map(|standing| Some((standing, standing.silence?)));
-        for (standing, silence) in silences {
-            greatest = greatest.max(standing.watermark);
-            is_live |= silence.was_live;
+        let mut all = self.summary();
+        for other in self.others.values() {
+            all.heard = all.heard.min(other.heard);
+            all.reached = all.reached.max(other.reached);
+            all.silent = match (all.silent, other.silent) {
+                (Some((one, is_live)), Some((two, was_live))) => {
+                    Some((one.max(two), is_live || was_live))
+                }
+                (one, two) => one.or(two),
+            };
         }
-        let clock = if is_live { clock() } else { None };
-        clock.map_or(greatest, |clock| clock.max(greatest))
+        let least = match all.silent {
+            Some((greatest, is_live)) if all.heard == Tick::MAX => {
+                let clock = if is_live { clock() } else { None };
+                clock.unwrap_or_default().max(greatest).max(all.reached)
+            }
+            _ => all.heard,
+        };
+        self.reached = self.reached.max(least);
+        least
     }
 
     /// Where the watermark of a partition stands; of one that is passed over, where all stands.
@@ -125,7 +151,6 @@ impl Frontier {
     /// A partition has ended: it holds nobody back.
     pub(super) fn end(&mut self, partition: usize) {
         self.partitions[partition] = Standing { watermark: Tick::MAX, silence: None };
-        self.close_passage(partition, self.reached);
     }
 
     /// Whether a partition is passed over.
@@ -133,61 +158,32 @@ impl Frontier {
         self.partitions[partition].silence.is_some()
     }
 
-    /// Those that are passed over.
-    pub(super) fn passed_over(&self) -> impl Iterator<Item = usize> {
-        let numbered = self.partitions.iter().enumerate();
-        numbered.filter(|(_, standing)| standing.silence.is_some()).map(|(number, _)| number)
+    /// Who holds event time where it stands.
+    pub(super) fn holder(&self) -> Holder {
+        let own = self.partitions.iter().enumerate().filter(|(_, standing)| standing.is_heard());
+        let own = own.map(|(number, standing)| {
+            (standing.watermark, Holder::Own(number, standing.watermark))
+        });
+        let others = self.others.iter().filter(|(_, summary)| summary.heard < Tick::MAX);
+        let others = others.map(|(process, summary)| (summary.heard, Holder::Other(*process)));
+        let least = own.chain(others).min_by_key(|(watermark, _)| *watermark);
+        least.map_or(Holder::Nobody, |(_, holder)| holder)
     }
 
-    /// The partition that holds event time where it stands, if one does.
-    pub(super) fn holder(&self) -> Option<usize> {
-        let heard = self.partitions.iter().enumerate().filter(|(_, standing)| standing.is_heard());
-        heard.min_by_key(|(_, standing)| standing.watermark).map(|(number, _)| number)
-    }
-
-    /// A partition is passed over from now on; its next record lies at `position` or behind it.
-    pub(super) fn pass_over(&mut self, partition: usize, position: u64, was_live: bool) {
-        let standing = &mut self.partitions[partition];
-        standing.silence = Some(Silence { position, was_live });
-        let from = standing.watermark;
-        self.passages.push(Passage { partition, position, from, to: None, told: 0 });
+    /// A partition is passed over from now on.
+    pub(super) fn pass_over(&mut self, partition: usize, was_live: bool) {
+        self.partitions[partition].silence = Some(Silence { was_live });
     }
 
     /// A partition that was passed over is heard again. Returns the first tick that it may still
     /// bring records to.
     pub(super) fn hear(&mut self, partition: usize, clock: impl FnOnce() -> Option<Tick>) -> Tick {
-        let least = self.least(clock);
+        self.least(clock);
         let standing = &mut self.partitions[partition];
-        let Some(silence) = standing.silence.take() else { return standing.watermark };
-        let to = standing.watermark.max(least);
-        standing.watermark = to;
-        debug_assert!(self.passages.iter().any(|passage| passage.position == silence.position));
-        self.close_passage(partition, to);
-        to
-    }
-
-    fn close_passage(&mut self, partition: usize, to: Tick) {
-        let mut own = self.passages.iter_mut().rev();
-        let open = own.find(|passage| passage.partition == partition && passage.to.is_none());
-        if let Some(open) = open {
-            open.to = Some(to);
+        if standing.silence.take().is_some() {
+            standing.watermark = standing.watermark.max(self.reached);
         }
-    }
-
-    /// Whom a closed tick, or one before it, was closed without: what was not told yet.
-    pub(super) fn tell(&mut self, closed: Tick) -> Vec<Told> {
-        let mut told = Vec::new();
-        for passage in &mut self.passages {
-            let end = passage.to.map_or(closed + 1, |to| to.min(closed + 1));
-            if end > passage.from.max(passage.told) {
-                passage.told = end;
-                let Passage { partition, position, .. } = *passage;
-                told.push(Told { partition, position, tick: end - 1 });
-            }
-        }
-        self.passages
-            .retain(|passage| passage.to.is_none_or(|to| to > passage.from.max(passage.told)));
-        told
+        standing.watermark
     }
 }
 
@@ -195,45 +191,43 @@ impl Frontier {
 mod tests {
     use super::*;
 
+    fn alone(watermarks: impl IntoIterator<Item = Tick>) -> Frontier {
+        Frontier::new(watermarks, [])
+    }
+
     fn least(frontier: &mut Frontier) -> Tick {
         frontier.least(|| Some(1_000))
     }
 
     #[test]
     fn a_silent_partition_holds_nobody_back_and_comes_back_behind_what_was_closed() {
-        let mut frontier = Frontier::new([5, 5]);
+        let mut frontier = alone([5, 5]);
         frontier.advance(1, 20);
         assert_eq!(least(&mut frontier), 5);
-        frontier.pass_over(0, 77, false);
+        frontier.pass_over(0, false);
         assert_eq!(least(&mut frontier), 20);
-        let told = |tick| Told { partition: 0, position: 77, tick };
-        assert_eq!(frontier.tell(4), []);
-        assert_eq!(frontier.tell(5), [told(5)]);
         assert_eq!(frontier.hear(0, || None), 20);
         frontier.advance(1, 30);
         assert_eq!(least(&mut frontier), 20, "it is heard again");
-        assert_eq!(frontier.tell(12), [told(12)], "told for ticks closed later too");
-        assert_eq!(frontier.tell(25), [told(19)]);
-        assert_eq!(frontier.tell(26), []);
     }
 
     #[test]
     fn the_clock_drives_only_what_was_live() {
-        let mut frontier = Frontier::new([5, 9]);
-        frontier.pass_over(1, 1, false);
-        frontier.pass_over(0, 1, false);
+        let mut frontier = alone([5, 9]);
+        frontier.pass_over(1, false);
+        frontier.pass_over(0, false);
         assert_eq!(least(&mut frontier), 9, "recorded data does not jump to the present");
         frontier.hear(0, || None);
-        frontier.pass_over(0, 2, true);
+        frontier.pass_over(0, true);
         assert_eq!(least(&mut frontier), 1_000);
         assert_eq!(frontier.least(|| Some(900)), 1_000, "it never falls");
     }
 
     #[test]
     fn what_has_ended_counts_for_nothing() {
-        let mut frontier = Frontier::new([5, 9]);
+        let mut frontier = alone([5, 9]);
         frontier.end(0);
-        frontier.pass_over(1, 1, false);
+        frontier.pass_over(1, false);
         assert_eq!(least(&mut frontier), 9);
         frontier.end(1);
         assert_eq!(least(&mut frontier), Tick::MAX);
@@ -241,12 +235,42 @@ mod tests {
 
     #[test]
     fn what_is_found_while_running_comes_behind_what_was_closed() {
-        let mut frontier = Frontier::new([5]);
+        let mut frontier = alone([5]);
         least(&mut frontier);
-        let found = frontier.add(0);
+        let found = frontier.add();
         assert_eq!(frontier.of(found), 5);
         frontier.advance(0, 8);
         assert_eq!(frontier.hear(found, || None), 8);
-        assert_eq!(frontier.tell(8), [Told { partition: 1, position: 0, tick: 7 }]);
+    }
+
+    #[test]
+    fn what_others_read_counts_as_what_is_read_here() {
+        let (mut one, mut two) = (Frontier::new([5], [1]), Frontier::new([9], [0]));
+        assert_eq!(least(&mut one), 0, "nobody goes on before all have said where they stand");
+        let tell = |from: &Frontier, to: &mut Frontier, process| to.learn(process, from.summary());
+        tell(&one, &mut two, 0);
+        tell(&two, &mut one, 1);
+        assert_eq!([least(&mut one), least(&mut two)], [5, 5]);
+        assert_eq!([one.holder(), two.holder()], [Holder::Own(0, 5), Holder::Other(0)]);
+        one.pass_over(0, true);
+        assert_eq!(least(&mut one), 9);
+        two.pass_over(0, false);
+        tell(&two, &mut one, 1);
+        assert_eq!(least(&mut one), 1_000, "all are silent");
+        tell(&one, &mut two, 0);
+        assert_eq!(two.least(|| None), 1_000, "one clock is enough");
+        assert_eq!(two.hear(0, || None), 1_000, "behind what was closed meanwhile");
+    }
+
+    #[test]
+    fn who_was_heard_elsewhere_unnoticed_is_waited_for_by_what_is_not_closed_yet() {
+        let mut frontier = Frontier::new([5], [1]);
+        let heard = |heard| Summary { heard, silent: None, reached: 0 };
+        frontier.learn(1, heard(20));
+        frontier.pass_over(0, false);
+        assert_eq!(least(&mut frontier), 20);
+        frontier.learn(1, heard(15));
+        assert_eq!(least(&mut frontier), 15, "its records still enter these ticks");
+        assert_eq!(frontier.hear(0, || None), 20, "this one has followed further");
     }
 }

@@ -6,7 +6,7 @@
 //! may read beyond the budget while nothing in flight could be closed without it: so a budget
 //! smaller than a tick still comes through, and memory is bounded by the budget and one tick.
 
-use super::frontier::{Frontier, Told};
+use super::frontier::{Frontier, Holder, Summary};
 use gridweaver_model::Tick;
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -68,10 +68,16 @@ pub(crate) enum Turn {
 }
 
 impl Gate {
-    /// `watermarks`: the ticks in which those of the partitions stand.
-    pub(crate) fn new(watermarks: Vec<Tick>, limits: Limits, clock: Clock) -> Self {
+    /// `watermarks`: the ticks in which those of the partitions stand; `others`: the processes that
+    /// read besides.
+    pub(crate) fn new(
+        watermarks: Vec<Tick>,
+        others: impl IntoIterator<Item = usize>,
+        limits: Limits,
+        clock: Clock,
+    ) -> Self {
         let state = State {
-            frontier: Frontier::new(watermarks),
+            frontier: Frontier::new(watermarks, others),
             is_driven: true,
             in_flight: BTreeMap::new(),
             total: Load::default(),
@@ -113,7 +119,7 @@ impl Gate {
         let within =
             state.total.records < self.limits.records && state.total.bytes < self.limits.bytes;
         // Beyond the budget, only to complete the tick that all that is in flight waits for.
-        within || (own == least && state.in_flight.keys().next().is_none_or(|first| *first >= own))
+        within || (own <= least && state.in_flight.keys().next().is_none_or(|first| *first >= own))
     }
 
     /// The most records that a batch should hold.
@@ -138,14 +144,37 @@ impl Gate {
     }
 
     /// Takes in a partition that was found while running; returns its number.
-    pub(crate) fn add(&self, position: u64) -> usize {
-        self.lock().frontier.add(position)
+    pub(crate) fn add(&self) -> usize {
+        self.lock().frontier.add()
     }
 
-    /// A partition was read to its head at `position` and is passed over until it is heard again.
-    pub(crate) fn pass_over(&self, partition: usize, position: u64, was_live: bool) {
-        self.lock().frontier.pass_over(partition, position, was_live);
+    /// A partition was read to its head and is passed over until it is heard again.
+    pub(crate) fn pass_over(&self, partition: usize, was_live: bool) {
+        self.lock().frontier.pass_over(partition, was_live);
         self.changed.notify_all();
+    }
+
+    /// Another process says where its partitions stand.
+    pub(super) fn learn(&self, process: usize, summary: Summary) {
+        self.lock().frontier.learn(process, summary);
+        self.changed.notify_all();
+    }
+
+    /// Where the partitions stand, for the other processes.
+    pub(super) fn summary(&self) -> Summary {
+        let mut state = self.lock();
+        state.least(&self.clock);
+        state.frontier.summary()
+    }
+
+    /// Whether nothing that is read here can move event time any more.
+    pub(super) fn is_at_rest(&self) -> bool {
+        !self.lock().is_driven
+    }
+
+    /// Whether dead letters are on their way to the writer.
+    pub(super) fn has_letters(&self) -> bool {
+        self.lock().letters.records > 0
     }
 
     /// A partition that was passed over is heard again: its records enter the tick returned, or
@@ -156,23 +185,9 @@ impl Gate {
         state.frontier.hear(partition, || is_driven.then(|| (self.clock)()))
     }
 
-    /// Whom a closed tick was closed without; what was told before is not told again.
-    pub(super) fn tell(&self, closed: Tick) -> Vec<Told> {
-        self.lock().frontier.tell(closed)
-    }
-
-    /// Those that are passed over, and the least watermark of the others: nothing that they still
-    /// bring enters a tick before it.
-    pub(crate) fn passed_over(&self) -> (Tick, Vec<usize>) {
-        let mut state = self.lock();
-        let least = state.least(&self.clock);
-        (least, state.frontier.passed_over().collect())
-    }
-
-    /// The partition that holds event time, and the tick that its watermark stands in.
-    pub(crate) fn holder(&self) -> Option<(usize, Tick)> {
-        let state = self.lock();
-        state.frontier.holder().map(|partition| (partition, state.frontier.of(partition)))
+    /// Who holds event time where it stands.
+    pub(super) fn holder(&self) -> Holder {
+        self.lock().frontier.holder()
     }
 
     /// Records and bytes in flight.
@@ -218,7 +233,8 @@ impl Gate {
         self.changed.notify_all();
     }
 
-    /// The tick in which the least watermark stands.
+    /// The tick in which the least watermark stands: what is passed over brings nothing more to
+    /// those before it.
     pub(crate) fn least(&self) -> Tick {
         self.lock().least(&self.clock)
     }
@@ -246,7 +262,7 @@ mod tests {
 
     fn gate(records: u64) -> Gate {
         let limits = Limits { records, bytes: 1 << 30, skew_max: 3 };
-        Gate::new(vec![0; 2], limits, Box::new(|| 0))
+        Gate::new(vec![0; 2], [], limits, Box::new(|| 0))
     }
 
     fn may_read(gate: &Gate, partition: usize) -> bool {

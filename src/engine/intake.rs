@@ -10,15 +10,16 @@ use super::Shared;
 use super::board::PartitionBoard;
 use super::checkpoint::Mark;
 use super::choices::Chosen;
-use super::drive::Delivery;
+use super::council::Gathered;
 use super::gate::Turn;
+use super::inlet::Delivery;
 use super::pace::Pace;
 use super::silence::{Live, Silence, now};
-use super::writer::ToWriter;
-use crossbeam_channel::Sender;
+use super::writer::Letters;
 use gridweaver_connectors::{Batch, Progress, Source, SourceError};
 use gridweaver_dataflows::admission::{Admission, Partition};
 use gridweaver_dataflows::row::{Family, Origin, Row};
+use gridweaver_model::decision::Refused;
 use gridweaver_model::{DeadLetter, Reason, Record, Tick, Time, decode};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -64,7 +65,6 @@ pub(super) struct Intake {
     pub(super) source: Box<dyn Source>,
     pub(super) shared: Arc<Shared>,
     pub(super) delivery: Delivery,
-    pub(super) letters: Sender<ToWriter>,
     pub(super) record_bytes_max: usize,
     pub(super) pace: Option<Pace>,
     /// Where it begins, and what was true there.
@@ -126,18 +126,19 @@ const WAIT_MAX: Duration = Duration::from_millis(250);
 
 impl Intake {
     /// Reads to the end, or until the run is to stop.
-    pub(super) fn run(mut self) -> Result<Reading, SourceError> {
+    pub(super) fn run(mut self) -> Result<(), SourceError> {
         let read = self.read();
         if read.is_ok() && !self.shared.is_over() {
             self.shared.gate.end(self.partition);
             self.delivery.end(self.partition);
         }
-        if read.is_err() {
-            self.shared.fail();
+        match &read {
+            Ok(reading) => self.shared.gather(&Gathered { reading: reading.clone(), read_now: 0 }),
+            Err(_) => self.shared.fail(),
         }
         self.shared.leave();
         self.delivery.wake();
-        read
+        read.map(drop)
     }
 
     fn read(&mut self) -> Result<Reading, SourceError> {
@@ -221,8 +222,8 @@ impl Intake {
             self.hand_over(Sorted::default(), state);
         }
         if self.live.is_some() && state.silence.wait(asked.elapsed().min(WAIT_MAX)) {
-            self.shared.gate.pass_over(self.partition, position, state.silence.was_live());
-            self.delivery.wake();
+            self.shared.gate.pass_over(self.partition, state.silence.was_live());
+            self.delivery.pass_over(self.partition, position);
         }
         self.show(state);
     }
@@ -239,6 +240,7 @@ impl Intake {
     fn hear(&self, state: &mut State) {
         if state.silence.hear() {
             let open = self.shared.gate.hear(self.partition);
+            self.delivery.hear(self.partition, open);
             let closed = self.shared.rules.start_of(open);
             state.partition = state.partition.closed_before(closed);
         }
@@ -425,9 +427,15 @@ impl Intake {
         let Sorted { runs, letters, letter_bytes, futures, .. } = sorted;
         if !letters.is_empty() {
             self.shared.gate.send_letters(letters.len() as u64, letter_bytes);
-            let (partition, bytes) = (self.partition, letter_bytes);
-            // The writer ends only with an error, and then everything is stopping.
-            let _ = self.letters.send(ToWriter::Letters { partition, letters, bytes, futures });
+            let partition = self.source.name();
+            let refused = |(from, to)| Refused { partition: partition.to_owned(), from, to };
+            let letters = Letters {
+                process: self.shared.process(),
+                letters,
+                bytes: letter_bytes,
+                futures: futures.into_iter().map(refused).collect(),
+            };
+            self.delivery.send_letters(self.partition, letters);
         }
         let load = |run: &Run| (run.tick, run.rows.len() as u64, run.bytes);
         let loads: Vec<(Tick, u64, u64)> = runs.iter().map(load).collect();

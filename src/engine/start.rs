@@ -4,13 +4,11 @@
 //! capability for it before it counts for anything, so that no tick passes under its first record.
 
 use super::checkpoint::{Mark, Named};
-use super::drive::Delivery;
-use super::intake::{Intake, Reading};
+use super::inlet::Delivery;
+use super::intake::Intake;
 use super::pace::Pace;
 use super::silence::Live;
-use super::writer::ToWriter;
 use super::{EngineError, Shared};
-use crossbeam_channel::Sender;
 use gridweaver_connectors::{Source, SourceError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,14 +25,13 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 const SLEEP: Duration = Duration::from_millis(50);
 
 /// The thread of a partition.
-pub(super) type IntakeThread = JoinHandle<Result<Reading, SourceError>>;
+pub(super) type IntakeThread = JoinHandle<Result<(), SourceError>>;
 
 /// What every partition's thread is given.
 #[derive(Clone)]
 pub(super) struct Starter {
     pub(super) shared: Arc<Shared>,
     pub(super) deliveries: Vec<Delivery>,
-    pub(super) letters: Sender<ToWriter>,
     pub(super) record_bytes_max: usize,
     pub(super) pace: Option<Pace>,
     pub(super) live: Option<Live>,
@@ -56,7 +53,6 @@ impl Starter {
             source,
             shared: Arc::clone(&self.shared),
             delivery: self.delivery_of(partition).clone(),
-            letters: self.letters.clone(),
             record_bytes_max: self.record_bytes_max,
             pace: self.pace.clone(),
             mark,
@@ -69,7 +65,7 @@ impl Starter {
     }
 
     /// Looks for new partitions until the run is over, then waits for those that it found.
-    pub(super) fn discover(&self, find: &mut Discover) -> Result<Reading, EngineError> {
+    pub(super) fn discover(&self, find: &mut Discover) -> Result<(), EngineError> {
         let mut intakes = Vec::new();
         let looked = self.look(find, &mut intakes);
         if looked.is_err() {
@@ -77,11 +73,10 @@ impl Starter {
         }
         self.shared.leave();
         self.delivery_of(0).wake();
-        let mut reading = Reading::default();
         for intake in intakes {
-            reading.add(&join(intake)?);
+            join(intake)?;
         }
-        looked.map(|()| reading)
+        looked
     }
 
     fn look(
@@ -109,14 +104,14 @@ impl Starter {
         let position = source.position();
         let mark = Mark { position, ..Mark::default() };
         let partition = self.shared.add(named, mark.clone());
-        self.delivery_of(partition).begin(partition);
-        let numbered = self.shared.gate.add(position);
+        self.delivery_of(partition).begin(partition, position);
+        let numbered = self.shared.gate.add();
         debug_assert_eq!(partition, numbered, "one thread alone adds partitions");
         self.start(partition, source, mark, true)
     }
 }
 
 /// Waits for a partition's thread.
-pub(super) fn join(intake: IntakeThread) -> Result<Reading, EngineError> {
+pub(super) fn join(intake: IntakeThread) -> Result<(), EngineError> {
     Ok(intake.join().map_err(|_| EngineError::Panicked("intake"))??)
 }

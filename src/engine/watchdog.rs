@@ -1,7 +1,8 @@
 //! Event time that stands still is told, and who holds it.
 
 use super::Shared;
-use gridweaver_model::{Tick, Time};
+use super::frontier::Holder;
+use gridweaver_model::Time;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -40,12 +41,15 @@ fn tell(shared: &Shared, reached_ms: u64, records: u64, since: Duration) -> Stri
     let queued = shared.progress.lock().queued;
     let held = match shared.gate.holder() {
         _ if queued > 0 => format!("{queued} closed ticks wait for the outputs"),
-        Some((partition, tick)) if tick < Tick::MAX => {
+        Holder::Own(partition, tick) => {
             let name = shared.name_of(partition);
             let watermark = shared.rules.start_of(tick);
             format!("{name} holds it: its watermark is in the tick from {watermark} on")
         }
-        Some(_) | None => "all partitions are silent, and were not live as they fell so".to_owned(),
+        Holder::Other(process) => {
+            format!("a partition that process {process} reads holds it, or that process itself")
+        }
+        Holder::Nobody => "all partitions are silent, and were not live as they fell so".to_owned(),
     };
     format!("{stands} while {records} records wait; {held}")
 }

@@ -4,13 +4,13 @@
 //! 1, each tick ended by its `dispatch.tick_closed`. What is queued is appended and made durable
 //! together; only then do its records stop being in flight.
 
-use super::checkpoint::{Checkpoint, StreamMark, WrittenUpTo};
+use super::checkpoint::{Checkpoint, Kept, StreamMark, WrittenUpTo};
 use super::choices::Choices;
 use super::letters::DeadLetters;
 use super::{EngineError, Shared, fault};
 use crate::latency::Latencies;
 use crate::unmet::Unmet;
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 use gridweaver_connectors::{Guarantee, Sink, SinkError};
 use gridweaver_dataflows::closing::ClosedTick;
 use gridweaver_dataflows::dedup::Outcomes;
@@ -20,7 +20,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// What the writer is sent.
@@ -33,18 +32,22 @@ pub(super) enum ToWriter {
         closed_at: Instant,
     },
     /// Dead letters of a partition.
-    Letters {
-        /// Which.
-        partition: usize,
-        /// In the partition's order.
-        letters: Vec<DeadLetter>,
-        /// Their raw bytes, for the budget.
-        bytes: u64,
-        /// The first and last of each range that was refused as `future`.
-        futures: Vec<(u64, u64)>,
-    },
+    Letters(Letters),
     /// All ticks up to this one were sent: how far the outputs have come is to be kept.
     Checkpoint(Tick),
+}
+
+/// Records of one partition that could not be read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Letters {
+    /// The process that read them.
+    pub(super) process: usize,
+    /// In the partition's order.
+    pub(super) letters: Vec<DeadLetter>,
+    /// Their raw bytes, for the budget.
+    pub(super) bytes: u64,
+    /// What was refused as `future`.
+    pub(super) futures: Vec<Refused>,
 }
 
 /// One stream of decisions.
@@ -127,6 +130,8 @@ pub(super) struct Writer {
     futures: Vec<Refused>,
     /// What was told since the last checkpoint.
     told: Choices,
+    /// Where checkpoints are put together.
+    to_keeper: Option<Sender<Kept>>,
 }
 
 /// Messages that are made durable together.
@@ -138,6 +143,7 @@ impl Writer {
         dead_letters: Vec<DeadLetters>,
         chosen: BTreeMap<Time, Choices>,
         restored: Option<&Checkpoint>,
+        to_keeper: Option<Sender<Kept>>,
         shared: Arc<Shared>,
     ) -> Self {
         let marks = restored.map(|checkpoint| checkpoint.streams.as_slice()).unwrap_or_default();
@@ -152,6 +158,7 @@ impl Writer {
             chosen,
             futures: Vec::new(),
             told: Choices::default(),
+            to_keeper,
             shared,
         }
     }
@@ -182,21 +189,16 @@ impl Writer {
     fn write(&mut self, group: Vec<ToWriter>) -> Result<(), EngineError> {
         let mut durable = None;
         let mut closed = Vec::new();
-        let mut letters_done = (0, 0);
+        let mut letters_done: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
         let mut gathered = Vec::new();
         let mut kept = Vec::new();
         for message in group {
             match message {
-                ToWriter::Letters { partition, letters, bytes, futures } => {
-                    let name = self.shared.name_of(partition);
-                    let futures = futures.into_iter();
-                    self.futures.extend(futures.map(|(from, to)| Refused {
-                        partition: name.clone(),
-                        from,
-                        to,
-                    }));
-                    letters_done.0 += letters.len() as u64;
-                    letters_done.1 += bytes;
+                ToWriter::Letters(Letters { process, letters, bytes, futures }) => {
+                    self.futures.extend(futures);
+                    let done = letters_done.entry(process).or_default();
+                    done.0 += letters.len() as u64;
+                    done.1 += bytes;
                     gathered.extend(letters);
                 }
                 ToWriter::Tick { mut tick, closed_at } => {
@@ -225,19 +227,20 @@ impl Writer {
         }
         self.append_letters(&mut gathered)?;
         self.commit()?;
-        self.shared.gate.release_letters(letters_done.0, letters_done.1);
+        for (process, (records, bytes)) in letters_done {
+            self.shared.release_letters(process, records, bytes);
+        }
         if let Some(tick) = durable {
-            self.shared.gate.release(tick);
-            let end = self.shared.rules.end_of(tick).0;
-            self.shared.progress.tick_end_ms.store(end.unsigned_abs(), Ordering::Relaxed);
+            self.shared.release_everywhere(tick);
         }
         if self.shared.is_watched {
             self.show(&closed);
         }
         closed.into_iter().for_each(|closed_at| self.note_latency(closed_at));
-        if let Some(checkpointing) = &self.shared.checkpointing {
+        if let Some(to_keeper) = &self.to_keeper {
             for (tick, written) in kept {
-                checkpointing.written(tick, written);
+                // The keeper is gone only where the run has failed.
+                let _ = to_keeper.send(Kept::Written(tick, Box::new(written)));
             }
         }
         Ok(())
@@ -280,7 +283,7 @@ impl Writer {
     fn append(&mut self, tick: &ClosedTick) -> Result<(), EngineError> {
         let end = self.shared.rules.end_of(tick.tick);
         self.count(tick);
-        let choices = self.choices(tick.tick, end);
+        let choices = self.choices(tick, end);
         for stream in &mut self.streams {
             let (text, digest) = stream.text(&tick.decisions, end, &choices);
             let Output { sink, from, recorded, .. } = &mut stream.output;
@@ -299,13 +302,13 @@ impl Writer {
 
     /// What the tick depends on of what the wall clock chose: as it was written before, else what
     /// was not told yet.
-    fn choices(&mut self, tick: Tick, end: Time) -> Choices {
+    fn choices(&mut self, tick: &ClosedTick, end: Time) -> Choices {
         let choices = self.chosen.remove(&end).unwrap_or_else(|| {
             let mut refused = std::mem::take(&mut self.futures);
             refused.sort_by(|a, b| (&a.partition, a.from).cmp(&(&b.partition, b.from)));
-            Choices { passed_over: self.shared.passed_over(tick), refused }
+            Choices { passed_over: tick.passed_over.clone(), refused }
         });
-        if self.shared.checkpointing.is_some() {
+        if self.to_keeper.is_some() {
             self.told.passed_over.extend_from_slice(&choices.passed_over);
             self.told.refused.extend_from_slice(&choices.refused);
         }

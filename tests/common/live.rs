@@ -79,6 +79,15 @@ pub(crate) fn is_tick_closed(line: &str) -> bool {
     line.contains(r#""type":"dispatch.tick_closed""#)
 }
 
+/// Puts records into one partition of a topic.
+pub(crate) fn bring_to(topic: &str, partition: i32, lines: &[String]) {
+    let records: Vec<kafka::Produced<'_>> = lines
+        .iter()
+        .map(|line| kafka::Produced { partition, value: Some(line.as_bytes()), timestamp: None })
+        .collect();
+    kafka::produce_records(BROKERS, topic, &records);
+}
+
 /// A configuration from one system to others, and what is there before it runs.
 pub(crate) struct Live {
     pub(crate) folder: Folder,
@@ -260,5 +269,22 @@ impl Live {
             }
             assert_eq!(held.len(), expected.len(), "{place}");
         }
+    }
+
+    /// What was written to a file is what the topic's replay writes that repeats the clock's choices.
+    pub(crate) fn assert_repeatable(&self) {
+        let input = format!("kafka://{}/{}", self.brokers, self.input);
+        let arguments =
+            ["--config", "run.toml", "--ticks", "orders.jsonl", "--output", "again.jsonl"];
+        let replay = ["replay", "--input", &input].into_iter().chain(arguments);
+        self.folder.run(&replay.collect::<Vec<_>>()).well();
+        let (held, again) = (
+            lines_of(&self.folder.read("orders.jsonl")),
+            lines_of(&self.folder.read("again.jsonl")),
+        );
+        for (number, (held, again)) in (1..).zip(held.iter().zip(&again)) {
+            assert_eq!(held, again, "record {number}");
+        }
+        assert!(held.len() <= again.len());
     }
 }

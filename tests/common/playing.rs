@@ -3,12 +3,11 @@
 
 use gridweaver::connectors::{Batch, Guarantee, Progress, Sink, SinkError, Source, SourceError};
 use gridweaver::dataflows::twins::replay::reads;
-use gridweaver::engine::{DeadLetters, Job, Limits, Outcome, Output, Recorded, Watch, run};
+use gridweaver::engine::{DeadLetters, Job, Limits, Outcome, Output, Recorded, run};
 use gridweaver::model::decision::reading::{Body, read};
 use gridweaver::model::{Decision, Rules, Tick, Time};
 use gridweaver::verify::{Breach, verify};
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -133,26 +132,8 @@ impl Play {
 
     /// A job over the sources, with nowhere to write to yet.
     pub(crate) fn job(&self, sources: Vec<Box<dyn Source>>) -> Job {
-        Job {
-            rules: self.rules.clone(),
-            sources,
-            discover: None,
-            outputs: Vec::new(),
-            dead_letters: Vec::new(),
-            workers: self.workers,
-            limits: self.limits,
-            record_bytes_max: RECORD_BYTES_MAX,
-            open_from: self.open_from,
-            live: None,
-            chosen: BTreeMap::new(),
-            restored: None,
-            checkpoints: None,
-            pace: None,
-            observed: self.observed,
-            course: false,
-            stop: Arc::new(AtomicBool::new(false)),
-            progress: Arc::new(Watch::default()),
-        }
+        let job = Job::new(self.rules.clone(), sources, self.limits, RECORD_BYTES_MAX);
+        Job { workers: self.workers, open_from: self.open_from, observed: self.observed, ..job }
     }
 
     pub(crate) fn sources(&self, sources: Vec<Box<dyn Source>>) -> Played {

@@ -126,6 +126,25 @@ impl Running {
         assert!(sent.success());
     }
 
+    /// The same, unless it has ended.
+    pub(crate) fn signal_if_there(&mut self, name: &str) {
+        if self.0.try_wait().unwrap().is_none() {
+            self.signal(name);
+        }
+    }
+
+    /// Whether it ends in that time.
+    pub(crate) fn ends_within(&mut self, time: Duration) -> bool {
+        let begun = Instant::now();
+        while self.0.try_wait().unwrap().is_none() {
+            if begun.elapsed() > time {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        true
+    }
+
     /// What `/proc` tells of its memory, such as `VmRSS:`, in bytes.
     pub(crate) fn memory_bytes(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();

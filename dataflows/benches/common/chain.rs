@@ -168,7 +168,7 @@ impl Chain {
         Self {
             upstream: Upstream::new(rules),
             planner: Driven::new("planner", Planner::new(rules)),
-            closing: Driven::new("closing", Closing),
+            closing: Driven::new("closing", Closing::new(rules)),
         }
     }
 

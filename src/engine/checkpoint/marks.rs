@@ -32,18 +32,11 @@ pub(super) struct Marks {
     jumps: VecDeque<(Tick, Mark)>,
     /// Behind all that was read.
     latest: Mark,
-    /// What was chosen before the run began.
-    begun_with: Chosen,
 }
 
 impl Marks {
     pub(super) fn at(latest: Mark) -> Self {
-        let begun_with = latest.chosen.clone();
-        Self { jumps: VecDeque::new(), latest, begun_with }
-    }
-
-    pub(super) fn begun_with(&self) -> Chosen {
-        self.begun_with.clone()
+        Self { jumps: VecDeque::new(), latest }
     }
 
     /// Takes what a batch brought: jumps to ever later ticks, and where it ended.

@@ -3,8 +3,9 @@
 //! | test | what happens |
 //! | --- | --- |
 //! | `a_day_over_processes…` | nothing: the same bytes, the same dead letters, the same counts |
-//! | `killed_one_after_another…` | one of them is killed, again and again; all end, and go on |
+//! | `killed_one_after_another…` | one of them is killed, again and again; all end, and others go on |
 //! | `stopping_one…` | one of them is asked to stop |
+//! | `one_that_is_frozen…` | one of them stands still for a while |
 //! | `what_fails_in_one…` | a source of one of them fails |
 //! | `who_would_decide_otherwise…`, `hosts…` | they are started wrongly |
 //!
@@ -31,6 +32,7 @@ const ENGINE: &str = "[engine]\nstale_after = \"15m\"\nin_flight_records = 1000\
                       checkpoint_every = \"20ms\"\n";
 const OUTPUTS: &str = "[[sink]]\nkind = \"file\"\npath = \"orders.jsonl\"\n\
                        [dead_letters]\npath = \"dead-letters.jsonl\"\n";
+/// Kills in the short form; `GRIDWEAVER_KILLS=n` asks for so many.
 const KILLS: usize = 8;
 
 /// The first records of the day, spread over files, each with something that is no record.
@@ -111,27 +113,27 @@ fn killed_one_after_another_they_go_on_together() {
     let (expected, wanted) = alone(40_000);
     let mut random = Random::new(7);
     let folder = day(40_000);
-    let processes = Processes::new(2, &folder);
-    for kill in 0..KILLS {
-        let mut running = processes.start(&folder, &[]);
-        let victim = random.below(2);
+    let asked = std::env::var("GRIDWEAVER_KILLS").ok().and_then(|kills| kills.parse().ok());
+    for kill in 0..asked.unwrap_or(KILLS) {
+        let count = 2 + kill % 2;
+        let mut running = Processes::new(count, &folder).start(&folder, &[]);
+        let victim = random.below(count);
         thread::sleep(Duration::from_millis(random.between(50, 700).unsigned_abs()));
         running[victim].signal_if_there("KILL");
-        let mut other = running.remove(1 - victim);
-        // One that had not met the victim yet waits for the next.
-        if !other.ends_within(Duration::from_secs(5)) {
-            other.signal("KILL");
+        for (process, mut other) in running.into_iter().enumerate() {
+            // One that had not met the victim yet waits for the next.
+            if !other.ends_within(Duration::from_secs(5)) {
+                other.signal("KILL");
+            }
+            let ran = other.finish();
+            assert!(process == victim || ran.code != Some(2), "kill {kill}: {ran:?}");
+            assert!(!ran.stderr.contains("a bug"), "kill {kill}: {ran:?}");
         }
-        let other = other.finish();
-        assert_ne!(other.code, Some(2), "kill {kill}: {other:?}");
-        assert!(!other.stderr.contains("a bug"), "kill {kill}: {other:?}");
     }
-    let ran = finish(processes.start(&folder, &[]));
-    ran.iter().for_each(|ran| assert_eq!(ran.code, Some(0), "{ran:?}"));
-    assert_same(&folder, &expected, "after all kills");
-    let mut held = counts(&ran[0].stdout);
+    let mut held = counts(&folder.run(&["run", "run.toml"]).well());
+    assert_same(&folder, &expected, "one after two and three processes");
     held.retain(|line| !line.contains("since"));
-    assert_eq!(held, wanted, "{ran:?}");
+    assert_eq!(held, wanted);
 }
 
 #[test]
@@ -158,6 +160,37 @@ fn stopping_one_stops_all_with_whole_ticks() {
         let kept = fs::read_dir(folder.path().join("gridweaver-state")).unwrap();
         assert!(kept.count() > 0, "a checkpoint was written");
     }
+}
+
+#[test]
+fn one_that_is_frozen_is_told_of_and_waited_for() {
+    let folder = day(20_000);
+    let fast = "tick = \"100ms\"\nlateness = \"0s\"\nstalled_after = \"500ms\"\n";
+    folder.write("run.toml", configuration(true).replace(ENGINE, &(ENGINE.to_owned() + fast)));
+    let whole: Vec<Vec<u8>> =
+        (0..FILES).map(|number| folder.read(&format!("part-{number}.jsonl"))).collect();
+    let bring = |portion: usize| {
+        for (number, file) in whole.iter().enumerate() {
+            let end = file.len() * portion / 2;
+            let end = file[..end].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+            folder.write(&format!("part-{number}.jsonl"), &file[..end]);
+        }
+    };
+    let written = || folder.holds("orders.jsonl").then(|| folder.read("orders.jsonl").len());
+    bring(1);
+    let running = Processes::new(2, &folder).start(&folder, &[]);
+    wait_until("a tick", || written() > Some(0));
+    running[1].signal("STOP");
+    bring(2);
+    thread::sleep(Duration::from_secs(3));
+    let before = written();
+    running[1].signal("CONT");
+    wait_until("more ticks", || written() > before);
+    running[1].signal("TERM");
+    let ran = finish(running);
+    ran.iter().for_each(|ran| assert_eq!(ran.code, Some(0), "{ran:?}"));
+    let told = |words: &str| ran[0].stderr.contains(words);
+    assert!(told("another process") || told("process 1 reads"), "{ran:?}");
 }
 
 #[test]

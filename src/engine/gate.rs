@@ -185,9 +185,13 @@ impl Gate {
         state.frontier.hear(partition, || is_driven.then(|| (self.clock)()))
     }
 
-    /// Who holds event time where it stands.
-    pub(super) fn holder(&self) -> Holder {
-        self.lock().frontier.holder()
+    /// Who holds event time where it stands. `None`: no partition, the first tick that is in flight
+    /// could be closed.
+    pub(super) fn holder(&self) -> Option<Holder> {
+        let mut state = self.lock();
+        let least = state.least(&self.clock);
+        let is_held = state.in_flight.keys().next().is_none_or(|first| *first >= least);
+        is_held.then(|| state.frontier.holder())
     }
 
     /// Records and bytes in flight.

@@ -41,15 +41,21 @@ fn tell(shared: &Shared, reached_ms: u64, records: u64, since: Duration) -> Stri
     let queued = shared.progress.lock().queued;
     let held = match shared.gate.holder() {
         _ if queued > 0 => format!("{queued} closed ticks wait for the outputs"),
-        Holder::Own(partition, tick) => {
+        None if shared.council.is_some() => {
+            "no partition holds it: an output, or another process, is not done with it".to_owned()
+        }
+        None => "no partition holds it: an output is not done with it".to_owned(),
+        Some(Holder::Own(partition, tick)) => {
             let name = shared.name_of(partition);
             let watermark = shared.rules.start_of(tick);
             format!("{name} holds it: its watermark is in the tick from {watermark} on")
         }
-        Holder::Other(process) => {
+        Some(Holder::Other(process)) => {
             format!("a partition that process {process} reads holds it, or that process itself")
         }
-        Holder::Nobody => "all partitions are silent, and were not live as they fell so".to_owned(),
+        Some(Holder::Nobody) => {
+            "all partitions are silent, and were not live as they fell so".to_owned()
+        }
     };
     format!("{stands} while {records} records wait; {held}")
 }

@@ -13,6 +13,7 @@
 //! | `council` | what the processes say to one another besides rows |
 //! | `frontier` | where event time stands, and who is passed over |
 //! | `gate` | who may read on, given what is in flight |
+//! | `shared` | what the threads of a process share |
 //! | `start` | partitions set to be read, also those found while running |
 //! | `intake` | one partition: bytes to admitted rows, dead letters, a watermark |
 //! | `silence` | whether a live partition is silent |
@@ -42,6 +43,7 @@ mod intake;
 mod letters;
 mod observe;
 mod pace;
+mod shared;
 mod silence;
 mod start;
 mod watchdog;
@@ -64,20 +66,19 @@ pub(crate) use silence::now;
 pub use start::Discover;
 pub use writer::{Output, Recorded, Tally, Written};
 
-use checkpoint::{Checkpointing, Hand, Keeping, Kept, Named};
-use council::{Council, FIRST, Gathered, Mouth, Standing, Word};
-use crossbeam_channel::Sender;
+use checkpoint::{Keeping, Kept};
+use council::{Council, Gathered, Mouth};
 use drive::Part;
-use gate::Gate;
 use gridweaver_connectors::{SinkError, Source, SourceError};
 use gridweaver_dataflows::admission::Partition;
 use gridweaver_model::{Rules, Tick, Time};
 use inlet::{Activators, inlets};
 use observe::{Seen, Wanted};
+use shared::Shared;
 use start::{IntakeThread, Starter, join};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use writer::Writer;
 
@@ -228,213 +229,6 @@ pub enum EngineError {
     Panicked(&'static str),
 }
 
-/// What the threads of a run share.
-pub(crate) struct Shared {
-    pub(crate) rules: Rules,
-    pub(crate) gate: Gate,
-    pub(crate) stop: Arc<AtomicBool>,
-    pub(crate) progress: Arc<Watch>,
-    pub(crate) open_from: Option<Tick>,
-    /// One more than the greatest tick that a record was admitted to.
-    pub(crate) horizon: AtomicU64,
-    /// Whether every source has an end: then no tick past the horizon is decided.
-    pub(crate) finite: bool,
-    /// Partitions still being read.
-    pub(crate) reading: AtomicU64,
-    /// Whether all that was asked for is closed, though more could be read.
-    pub(crate) is_closed: AtomicBool,
-    /// The first tick that a checkpoint does not hold.
-    pub(crate) first_open: Tick,
-    checkpointing: Option<Checkpointing>,
-    /// This process among the others.
-    council: Option<Arc<Council>>,
-    /// What partitions brought that are read no more.
-    gathered: Mutex<Gathered>,
-    /// Whether something failed here.
-    has_failed: AtomicBool,
-    /// The first tick that no output holds: dead letters of earlier ones were written before.
-    pub(crate) first_unwritten: Tick,
-    /// Whether an output goes on from ticks of an earlier run.
-    pub(crate) goes_on: bool,
-    /// Whether somebody may watch how it stands.
-    pub(crate) is_watched: bool,
-    /// The partitions' names.
-    names: Mutex<Vec<String>>,
-}
-
-impl Shared {
-    /// The first tick that must stay open for now.
-    pub(crate) fn limit(&self) -> Tick {
-        let horizon = if self.finite { self.horizon.load(Ordering::SeqCst) } else { Tick::MAX };
-        horizon.min(self.open_from.unwrap_or(Tick::MAX))
-    }
-
-    /// Whether nothing more is to be read.
-    pub(crate) fn is_over(&self) -> bool {
-        self.stop.load(Ordering::SeqCst) || self.is_closed.load(Ordering::SeqCst)
-    }
-
-    /// Whoever failed stops all others.
-    pub(crate) fn fail(&self) {
-        self.has_failed.store(true, Ordering::SeqCst);
-        self.stop();
-    }
-
-    fn stop(&self) {
-        self.stop.store(true, Ordering::SeqCst);
-        self.gate.wake();
-    }
-
-    /// One more partition is to be read.
-    pub(crate) fn join(&self) {
-        self.reading.fetch_add(1, Ordering::SeqCst);
-    }
-
-    /// Takes in a partition that was found while running; returns its number.
-    fn add(&self, named: Named, mark: Mark) -> usize {
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        names.push(named.0.clone());
-        if let Some(checkpointing) = &self.checkpointing {
-            checkpointing.add(named, mark);
-        }
-        names.len() - 1
-    }
-
-    /// The partitions' names.
-    pub(crate) fn names(&self) -> Vec<String> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// A partition is read no more. Where it was the last one, event time comes to rest.
-    pub(crate) fn leave(&self) {
-        if self.reading.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.gate.rest();
-        }
-    }
-
-    /// Ends the reading of streams without an end once all that was asked for is closed.
-    pub(crate) fn end_where_closed(&self) {
-        if !self.finite && self.open_from.is_some_and(|open| self.gate.least() >= open) {
-            self.is_closed.store(true, Ordering::SeqCst);
-            self.gate.wake();
-        }
-    }
-
-    /// Adds what a partition or another process brought.
-    fn gather(&self, more: &Gathered) {
-        self.lock_gathered().add(more);
-    }
-
-    /// What this process read.
-    fn gathered(&self) -> Gathered {
-        let mut gathered = self.lock_gathered().clone();
-        gathered.read_now += self.progress.records.load(Ordering::SeqCst);
-        gathered
-    }
-
-    fn lock_gathered(&self) -> MutexGuard<'_, Gathered> {
-        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The number of this process.
-    fn process(&self) -> usize {
-        self.council.as_ref().map_or(FIRST, |council| council.process())
-    }
-
-    /// All ticks up to this one are durable.
-    fn release_everywhere(&self, durable: Tick) {
-        self.release(durable);
-        if let Some(council) = &self.council {
-            council.say_to_all(&Word::Durable(durable));
-        }
-    }
-
-    fn release(&self, durable: Tick) {
-        self.gate.release(durable);
-        let end = self.rules.end_of(durable).0;
-        self.progress.tick_end_ms.store(end.unsigned_abs(), Ordering::Relaxed);
-    }
-
-    /// Dead letters that a process read are durable.
-    fn release_letters(&self, process: usize, records: u64, bytes: u64) {
-        match &self.council {
-            Some(council) if council.process() != process => {
-                council.say(process, Word::LettersWritten { records, bytes });
-            }
-            _ => self.gate.release_letters(records, bytes),
-        }
-    }
-
-    /// Tells the other processes how this one stands, where that is news.
-    fn say_how_it_stands(&self) {
-        let Some(council) = &self.council else { return };
-        let is_final = self.is_read_out_here();
-        council.say_standing(Standing {
-            is_final,
-            summary: self.gate.summary(),
-            horizon: self.horizon.load(Ordering::SeqCst),
-            is_stopping: self.stop.load(Ordering::SeqCst),
-            has_failed: self.has_failed.load(Ordering::SeqCst),
-        });
-    }
-
-    /// Takes in what another process says.
-    fn hear(&self, word: Word) {
-        match word {
-            Word::Standing(process, standing) => {
-                self.gate.learn(process, standing.summary);
-                self.horizon.fetch_max(standing.horizon, Ordering::SeqCst);
-                if let Some(council) = &self.council {
-                    council.hear_standing(process, standing);
-                }
-                if standing.is_stopping {
-                    self.stop();
-                }
-            }
-            Word::Durable(tick) => self.release(tick),
-            Word::LettersWritten { records, bytes } => self.gate.release_letters(records, bytes),
-            Word::Due(tick) => {
-                if let Some(checkpointing) = &self.checkpointing {
-                    checkpointing.take_up(tick);
-                }
-            }
-            Word::Saved(tick, saved) => {
-                if let (Some(checkpointing), Some(council)) = (&self.checkpointing, &self.council)
-                    && checkpointing.take(tick, saved)
-                {
-                    council.wake();
-                }
-            }
-            Word::Gathered(gathered) => self.gather(&gathered),
-        }
-    }
-
-    /// A partition's name.
-    pub(crate) fn name_of(&self, partition: usize) -> String {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)[partition].clone()
-    }
-
-    /// Whether no more can be closed once the frontier is at [`Shared::target`].
-    pub(crate) fn is_read_out(&self) -> bool {
-        self.is_read_out_here()
-            && self.council.as_ref().is_none_or(|council| council.are_others_final())
-    }
-
-    /// Whether this process reads no more, and nothing that it read waits for the writer but ticks.
-    fn is_read_out_here(&self) -> bool {
-        let has_failed = || {
-            let other = self.council.as_ref().and_then(|council| council.who_failed());
-            other.is_some() || self.has_failed.load(Ordering::SeqCst)
-        };
-        self.gate.is_at_rest() && (!self.gate.has_letters() || has_failed())
-    }
-
-    /// Where the frontier comes to rest when nothing more is read.
-    pub(crate) fn target(&self) -> Tick {
-        self.gate.least().min(self.limit())
-    }
-}
-
 /// Runs a job to its end.
 ///
 /// # Errors
@@ -445,7 +239,7 @@ pub fn run(job: Job) -> Result<Outcome, EngineError> {
     let (to_keeper, for_keeper) = crossbeam_channel::unbounded();
     let activators = Activators::default();
     let (council, mouth) = council(&job, &activators);
-    let shared = Arc::new(shared(&job, &marks, council, &to_keeper));
+    let shared = Arc::new(Shared::new(&job, &marks, council, &to_keeper));
     let (to_writer, for_writer) = crossbeam_channel::unbounded();
     let restored = job.restored.as_deref();
     let kept = chosen_before(restored, &job.chosen);
@@ -558,87 +352,6 @@ fn beginnings(job: &Job) -> Vec<Mark> {
 /// The tick in which a partition's watermark stands at its mark.
 fn begin(mark: &Mark, rules: &Rules, first_open: Tick) -> Tick {
     mark.partition.tick(rules).max(first_open)
-}
-
-fn shared(
-    job: &Job,
-    marks: &[Mark],
-    council: Option<Arc<Council>>,
-    to_keeper: &Sender<Kept>,
-) -> Shared {
-    let rules = job.rules.clone();
-    let named = |source: &dyn Source| -> Named {
-        (source.name().to_owned(), source.identity().map(str::to_owned))
-    };
-    let names: Vec<Named> = job.sources.iter().map(|source| named(&**source)).collect();
-    let clock_rules = rules.clone();
-    let clock = move || clock_rules.tick_of(Time(silence::now().0 - clock_rules.lateness.0));
-    let last_chosen = job.chosen.last_key_value().map_or(0, |(end, _)| rules.tick_of(*end));
-    let first_open = job.restored.as_ref().map_or(0, |checkpoint| checkpoint.views.tick + 1);
-    let begins = marks.iter().map(|mark| begin(mark, &rules, first_open)).collect();
-    let marked = names.iter().cloned().zip(marks.iter().cloned()).collect();
-    let others = job.peers.as_ref().map(|peers| (peers.cluster.process, peers.cluster.hosts.len()));
-    let others = others.into_iter().flat_map(|(own, all)| Council::others(own, all));
-    let gate = Gate::new(begins, others, job.limits, Box::new(clock));
-    let reading = job.sources.len() + usize::from(job.discover.is_some());
-    if reading == 0 {
-        gate.rest();
-    }
-    Shared {
-        gate,
-        finite: match &job.peers {
-            Some(peers) => peers.finite,
-            None => job.sources.iter().all(|source| source.is_finite()),
-        },
-        reading: AtomicU64::new(reading as u64),
-        // What was closed before is closed again, also where it was the clock that closed it.
-        horizon: AtomicU64::new(first_open.max(last_chosen)),
-        stop: Arc::clone(&job.stop),
-        progress: Arc::clone(&job.progress),
-        open_from: job.open_from,
-        first_open,
-        checkpointing: checkpointing(job, marked, first_open, council.as_ref(), to_keeper),
-        council,
-        gathered: Mutex::default(),
-        has_failed: AtomicBool::new(false),
-        is_closed: AtomicBool::new(false),
-        first_unwritten: job.written.map_or(0, |end| rules.tick_of(end)),
-        goes_on: job.written.is_some(),
-        is_watched: job.live.is_some(),
-        names: Mutex::new(names.into_iter().map(|(name, _)| name).collect()),
-        rules,
-    }
-}
-
-/// The first process keeps what all of them save.
-fn checkpointing(
-    job: &Job,
-    marks: Vec<(Named, Mark)>,
-    first_open: Tick,
-    council: Option<&Arc<Council>>,
-    to_keeper: &Sender<Kept>,
-) -> Option<Checkpointing> {
-    let newest = first_open.checked_sub(1);
-    let new = |hand, first| Checkpointing::new(job.workers, &job.rules, marks, newest, hand, first);
-    let Some(checkpoints) = &job.checkpoints else {
-        let council =
-            Arc::clone(council.filter(|_| job.peers.as_ref().is_some_and(|it| it.keeps))?);
-        let hand = move |tick, saved| council.say(FIRST, Word::Saved(tick, saved));
-        return Some(new(Box::new(hand) as Hand, None));
-    };
-    let to_keeper = to_keeper.clone();
-    let hand = move |tick, saved| {
-        // The keeper is gone only where the run has failed.
-        let _ = to_keeper.send(Kept::Saved(tick, saved));
-    };
-    let others = job.peers.as_ref().map_or(0, |peers| peers.cluster.hosts.len() - 1);
-    let council = council.cloned();
-    let tell = move |due| {
-        if let Some(council) = &council {
-            council.say_to_all(&Word::Due(due));
-        }
-    };
-    Some(new(Box::new(hand), Some((checkpoints.every, others, Box::new(tell)))))
 }
 
 fn spawn<T: Send + 'static>(

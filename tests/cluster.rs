@@ -5,6 +5,7 @@
 //! | `a_day_over_processes…` | nothing: the same bytes, the same dead letters, the same counts |
 //! | `killed_one_after_another…` | one of them is killed, again and again; all end, and others go on |
 //! | `stopping_one…` | one of them is asked to stop |
+//! | `settings_of_dispatch…` | all are started again with other settings |
 //! | `one_that_is_frozen…` | one of them stands still for a while |
 //! | `what_fails_in_one…` | a source of one of them fails |
 //! | `who_would_decide_otherwise…`, `hosts…` | they are started wrongly |
@@ -23,6 +24,7 @@ mod random;
 use processes::{Processes, finish};
 use program::{Folder, wait_until};
 use random::Random;
+use std::process::Command;
 use std::time::Duration;
 use std::{fs, thread};
 
@@ -134,6 +136,26 @@ fn killed_one_after_another_they_go_on_together() {
     assert_same(&folder, &expected, "one after two and three processes");
     held.retain(|line| !line.contains("since"));
     assert_eq!(held, wanted);
+}
+
+#[test]
+fn settings_of_dispatch_that_changed_hold_from_the_same_tick_on() {
+    let folder = day(40_000);
+    let written = || folder.holds("orders.jsonl").then(|| folder.read("orders.jsonl").len());
+    let running = Processes::new(2, &folder).start(&folder, &[]);
+    wait_until("orders", || written() > Some(600_000));
+    running[0].signal("KILL");
+    finish(running);
+    let copy = Folder::new();
+    let (from, to) = (folder.path().join("."), copy.path());
+    assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
+    let changed = ["--set", "dispatch.lost_load_price=20"];
+    copy.run(&["run", "run.toml", changed[0], changed[1]]).well();
+    let ran = finish(Processes::new(2, &folder).start(&folder, &changed));
+    ran.into_iter().for_each(|ran| drop(ran.well()));
+    assert_same(&folder, &copy, "with another price");
+    let (unchanged, _) = alone(40_000);
+    assert_ne!(folder.read("orders.jsonl"), unchanged.read("orders.jsonl"), "the price decides");
 }
 
 #[test]

@@ -6,11 +6,11 @@
 //! processes come in order, but they are not in step with the rows: nothing that decides may hang on
 //! when one is heard.
 
-use super::Shared;
 use super::checkpoint::Saved;
 use super::frontier::Summary;
 use super::inlet::Activators;
 use super::intake::Reading;
+use super::shared::Shared;
 use crossbeam_channel::{Receiver, Sender};
 use gridweaver_model::Tick;
 use serde::{Deserialize, Serialize};

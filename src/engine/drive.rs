@@ -8,12 +8,12 @@
 //! The workers of several processes are one dataflow; the first worker of all is the first process's.
 
 use super::EngineError;
-use super::Shared;
 use super::checkpoint::Checkpointing;
 use super::cluster::{self, Network};
 use super::council::{self, Mouth};
 use super::inlet::{Activators, Aside, Brought, Inlet, brought};
 use super::observe::{Seen, Wanted, see};
+use super::shared::Shared;
 use super::writer::ToWriter;
 use crossbeam_channel::Sender;
 use gridweaver_dataflows::by_tick::to_first;

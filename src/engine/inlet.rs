@@ -4,8 +4,8 @@
 //! rows, letters for the writer, and that it fell silent or was heard again. So a tick is closed
 //! only once all of it is there that was brought before, wherever it was read.
 
-use super::Shared;
 use super::checkpoint::Checkpoint;
+use super::shared::Shared;
 use super::writer::Letters;
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use gridweaver_dataflows::change::Change;

@@ -6,7 +6,6 @@
 //! those that end here (dead letters, watermarks, records of ticks that stay open) are counted here,
 //! the others by `dedup`.
 
-use super::Shared;
 use super::board::PartitionBoard;
 use super::checkpoint::Mark;
 use super::choices::Chosen;
@@ -14,6 +13,7 @@ use super::council::Gathered;
 use super::gate::Turn;
 use super::inlet::Delivery;
 use super::pace::Pace;
+use super::shared::Shared;
 use super::silence::{Live, Silence, now};
 use super::writer::Letters;
 use gridweaver_connectors::{Batch, Progress, Source, SourceError};

@@ -3,12 +3,13 @@
 //! One that is found comes behind everything that was closed without it. Its worker must hold a
 //! capability for it before it counts for anything, so that no tick passes under its first record.
 
+use super::EngineError;
 use super::checkpoint::{Mark, Named};
 use super::inlet::Delivery;
 use super::intake::Intake;
 use super::pace::Pace;
+use super::shared::Shared;
 use super::silence::Live;
-use super::{EngineError, Shared};
 use gridweaver_connectors::{Source, SourceError};
 use std::collections::BTreeSet;
 use std::sync::Arc;

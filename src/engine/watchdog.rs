@@ -1,7 +1,7 @@
 //! Event time that stands still is told, and who holds it.
 
-use super::Shared;
 use super::frontier::Holder;
+use super::shared::Shared;
 use gridweaver_model::Time;
 use std::sync::atomic::Ordering;
 use std::thread;

@@ -7,7 +7,8 @@
 use super::checkpoint::{Checkpoint, Kept, StreamMark, WrittenUpTo};
 use super::choices::Choices;
 use super::letters::DeadLetters;
-use super::{EngineError, Shared, fault};
+use super::shared::Shared;
+use super::{EngineError, fault};
 use crate::latency::Latencies;
 use crate::unmet::Unmet;
 use crossbeam_channel::{Receiver, Sender};

@@ -2,9 +2,9 @@
 
 use super::store::CheckpointError;
 use super::{Checkpoint, Keep, Mark, Saved, WrittenUpTo};
-use crate::engine::Shared;
 use crate::engine::board::CheckpointBoard;
 use crate::engine::choices::{Chosen, by_partition};
+use crate::engine::shared::Shared;
 use crossbeam_channel::Receiver;
 use gridweaver_dataflows::saved::{Piece, Restored};
 use gridweaver_model::Tick;

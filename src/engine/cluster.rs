@@ -75,7 +75,7 @@ pub enum ClusterError {
 /// What a connection begins with.
 const MAGIC: &[u8; 16] = b"gridweaver-peers";
 /// How long after one try the next is made.
-const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// After how long it is told for whom it is waited.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -106,7 +106,11 @@ impl Cluster {
         terms: Option<Vec<u8>>,
     ) -> Result<(Network, Vec<u8>), ClusterError> {
         let own = &self.hosts[self.process];
-        let listener = TcpListener::bind(own).map_err(|cause| ClusterError::Listen {
+        let listener = TcpListener::bind(own).and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            Ok(listener)
+        });
+        let listener = listener.map_err(|cause| ClusterError::Listen {
             process: self.process,
             host: own.clone(),
             cause,
@@ -115,9 +119,11 @@ impl Cluster {
         for (other, socket) in sockets.iter_mut().enumerate().take(self.process) {
             *socket = Some(self.connect(other, fingerprint)?);
         }
-        while sockets.iter().skip(self.process + 1).any(Option::is_none) {
-            if let Some((other, socket)) = self.accept(&listener, fingerprint)? {
-                sockets[other] = Some(socket);
+        let mut waiting = Waiting::default();
+        while let Some(missing) = sockets.iter().skip(self.process + 1).position(Option::is_none) {
+            match self.accept(&listener, fingerprint)? {
+                Some((other, socket)) => sockets[other] = Some(socket),
+                None => waiting.go_on(&self.place(self.process + 1 + missing)),
             }
         }
         let mut taken = Vec::new();
@@ -135,19 +141,11 @@ impl Cluster {
 
     /// Connects to a process before this one, however long it is not there.
     fn connect(&self, other: usize, fingerprint: &[u8; 32]) -> Result<TcpStream, ClusterError> {
-        let mut told = None;
-        let begun = Instant::now();
+        let mut waiting = Waiting::default();
         let mut socket = loop {
             match TcpStream::connect(&self.hosts[other]) {
                 Ok(socket) => break socket,
-                Err(error) => {
-                    if told.is_none() && begun.elapsed() > PATIENCE {
-                        told = Some(());
-                        let host = &self.hosts[other];
-                        tracing::warn!("waits for process {other} at {host} ({error})");
-                    }
-                    thread::sleep(TRY_AGAIN_AFTER);
-                }
+                Err(error) => waiting.go_on(&format!("{} ({error})", self.place(other))),
             }
         };
         self.introduce(&mut socket, fingerprint).map_err(|cause| self.gone(other, cause))?;
@@ -163,8 +161,9 @@ impl Cluster {
         fingerprint: &[u8; 32],
     ) -> Result<Option<(usize, TcpStream)>, ClusterError> {
         let Ok((mut socket, _)) = listener.accept() else { return Ok(None) };
-        let heard = socket.set_read_timeout(Some(PATIENCE)).and_then(|()| hear(&mut socket));
-        let Ok(theirs) = heard else { return Ok(None) };
+        let heard = socket.set_nonblocking(false);
+        let heard = heard.and_then(|()| socket.set_read_timeout(Some(PATIENCE)));
+        let Ok(theirs) = heard.and_then(|()| hear(&mut socket)) else { return Ok(None) };
         let other = theirs.process;
         if other <= self.process || other >= self.hosts.len() {
             return Ok(None);
@@ -202,8 +201,35 @@ impl Cluster {
         Err(ClusterError::Differs { process: other, host, what })
     }
 
+    /// What names a process to a person.
+    fn place(&self, process: usize) -> String {
+        format!("process {process} at {}", self.hosts[process])
+    }
+
     fn gone(&self, other: usize, cause: io::Error) -> ClusterError {
         ClusterError::Gone { process: other, host: self.hosts[other].clone(), cause }
+    }
+}
+
+/// How long somebody is waited for, which is told once.
+struct Waiting {
+    since: Instant,
+    is_told: bool,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self { since: Instant::now(), is_told: false }
+    }
+}
+
+impl Waiting {
+    fn go_on(&mut self, whom: &str) {
+        if !self.is_told && self.since.elapsed() > PATIENCE {
+            self.is_told = true;
+            tracing::warn!("waits for {whom}");
+        }
+        thread::sleep(TRY_AGAIN_AFTER);
     }
 }
 

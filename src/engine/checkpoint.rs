@@ -182,7 +182,8 @@ impl Checkpointing {
     pub(super) fn begin(&self, open: Tick) {
         let Some(every) = self.every else { return };
         let mut begun = lock(&self.begun);
-        let is_new = lock(&self.saved).keys().next_back().is_none_or(|newest| open > *newest);
+        // Before the first record nothing has happened that could be kept.
+        let is_new = open > lock(&self.saved).keys().next_back().copied().unwrap_or_default();
         if is_new && begun.elapsed() >= every && !self.busy.swap(true, Ordering::SeqCst) {
             *begun = Instant::now();
             self.take_up(open);

@@ -7,6 +7,7 @@
 //! | `killed_at_random…` | `SIGKILL` after a random time, again and again, while the stream runs |
 //! | `dead_at_each_step…` | it dies at every named step around commits and checkpoints, and then at once again |
 //! | `killed_before…` | `SIGKILL` before there is a checkpoint, of a run that began at the end |
+//! | `a_source_that_was_added…` | the same, of a source that was added since |
 //! | `settings_of_dispatch…` | it is started again with other settings |
 //! | `silent_and_future…` | partitions fall silent, records are of the future, and it is killed |
 //! | `a_bench_measures…` | a load goes through it, and its latency is measured |
@@ -212,6 +213,52 @@ fn killed_before_its_first_checkpoint_a_run_from_the_end_of_a_topic_goes_on_from
 #[test]
 fn killed_before_its_first_checkpoint_a_run_from_the_end_of_a_stream_goes_on_from_there() {
     killed_before_its_first_checkpoint(Nats);
+}
+
+/// What lay in its topic before it was added is never read, and nothing else is left out.
+#[test]
+fn a_source_that_was_added_begins_again_where_it_began() {
+    let at = |second: i64| 1_772_323_200_000 + 1_000 * second;
+    let node = |region: &str| {
+        let data = format!(r#""data":{{"node":"in {region}","region":"{region}"}}"#);
+        line("gis", region, "grid.node", at(0), &data)
+    };
+    let lacks = |region: &str, id: &str, second: i64, mw: i64| {
+        let data = format!(r#""data":{{"region":"{region}","shortfall_mw":{mw}}}"#);
+        line("operator", id, "grid.shortfall", at(second), &data)
+    };
+    let live = Live::new(Kafka, &[File], &[node("west"), lacks("west", "w1", 20, 1)]);
+    let has = |what: &str| live.outputs()[0].iter().any(|line| line.contains(what));
+    let running = live.folder.spawn(&RUN);
+    wait_until("a tick", || has("dispatch.tick_closed"));
+    running.signal("TERM");
+    running.finish().well();
+
+    let added = kafka::fresh_topic("added", 1);
+    bring_to(&added, 0, &[node("east"), lacks("east", "before", 30, 5)]);
+    let source = format!(
+        "[[source]]\nkind = \"kafka\"\nbrokers = [\"{BROKERS}\"]\ntopics = [\"{added}\"]\n\
+         start = \"end\"\n"
+    );
+    let seldom = ENGINE.replace("\"100ms\"", "\"1h\"");
+    live.folder.write("run.toml", live.configuration(&seldom) + &source);
+    let mut running = live.folder.spawn(&RUN);
+    let began = || live.folder.read("gridweaver-state/beginnings.json");
+    wait_until("where it begins", || String::from_utf8_lossy(&began()).contains(&added));
+    for (number, mw) in [(1, 7), (2, 9)] {
+        let id = |region: &str| format!("{region}{number}");
+        live.bring(&[lacks("west", &id("then"), 60 * number, number)]);
+        bring_to(&added, 0, &[node("east"), lacks("east", &id("added"), 60 * number - 20, mw)]);
+        bring_to(&added, 0, &[lacks("east", &id("later"), 60 * number, mw)]);
+        wait_until("its shortfall", || has(&format!(r#""shortfall_mw":{mw}"#)));
+        running.signal("KILL");
+        running.finish();
+        running = live.folder.spawn(&RUN);
+    }
+    thread::sleep(Duration::from_secs(2));
+    running.signal("TERM");
+    running.finish().well();
+    assert!(!has(r#""shortfall_mw":5"#));
 }
 
 #[test]

@@ -58,24 +58,27 @@ impl Restart {
         Ok(Self { checkpoint: found.checkpoint.map(Arc::new), beginnings, store, every, folder })
     }
 
-    /// Up to where a partition was read; before there is a checkpoint, where it began.
+    /// Up to where a partition was read; where no checkpoint knows it, where it began.
     pub(super) fn read_to(&self, partition: &str) -> Option<ReadTo> {
-        let Some(kept) = &self.checkpoint else {
-            let Beginning { position, identity } = self.beginnings.get(partition)?.clone();
-            return Some(ReadTo { position, identity });
-        };
-        let position = kept.partitions.get(partition)?.position;
-        Some(ReadTo { position, identity: kept.identities.get(partition).cloned() })
+        if let Some(kept) = &self.checkpoint
+            && let Some(mark) = kept.partitions.get(partition)
+        {
+            let identity = kept.identities.get(partition).cloned();
+            return Some(ReadTo { position: mark.position, identity });
+        }
+        let Beginning { position, identity } = self.beginnings.get(partition)?.clone();
+        Some(ReadTo { position, identity })
     }
 
-    /// Writes down where each partition begins, before anything is decided of it: a run that dies
-    /// before its first checkpoint begins there again.
+    /// Writes down where each partition begins that no checkpoint knows, before anything is decided
+    /// of it: a run that dies before its next checkpoint begins there again.
     pub(super) fn begin(&mut self, sources: &[Box<dyn Source>]) -> Result<(), Failure> {
-        if self.checkpoint.is_some() {
-            return Ok(());
-        }
         let known = self.beginnings.len();
         for source in sources {
+            if self.checkpoint.as_ref().is_some_and(|it| it.partitions.contains_key(source.name()))
+            {
+                continue;
+            }
             let identity = source.identity().map(str::to_owned);
             let beginning = Beginning { position: source.position(), identity };
             self.beginnings.entry(source.name().to_owned()).or_insert(beginning);

@@ -21,7 +21,7 @@ mod program;
 #[path = "common/random.rs"]
 mod random;
 
-use processes::{Processes, finish};
+use processes::{Processes, finish, kill_one};
 use program::{Folder, wait_until};
 use random::Random;
 use std::process::Command;
@@ -118,19 +118,10 @@ fn killed_one_after_another_they_go_on_together() {
     let asked = std::env::var("GRIDWEAVER_KILLS").ok().and_then(|kills| kills.parse().ok());
     for kill in 0..asked.unwrap_or(KILLS) {
         let count = 2 + kill % 2;
-        let mut running = Processes::new(count, &folder).start(&folder, &[]);
+        let running = Processes::new(count, &folder).start(&folder, &[]);
         let victim = random.below(count);
         thread::sleep(Duration::from_millis(random.between(50, 700).unsigned_abs()));
-        running[victim].signal_if_there("KILL");
-        for (process, mut other) in running.into_iter().enumerate() {
-            // One that had not met the victim yet waits for the next.
-            if !other.ends_within(Duration::from_secs(5)) {
-                other.signal("KILL");
-            }
-            let ran = other.finish();
-            assert!(process == victim || ran.code != Some(2), "kill {kill}: {ran:?}");
-            assert!(!ran.stderr.contains("a bug"), "kill {kill}: {ran:?}");
-        }
+        kill_one(running, victim);
     }
     let mut held = counts(&folder.run(&["run", "run.toml"]).well());
     assert_same(&folder, &expected, "one after two and three processes");

@@ -26,7 +26,7 @@ use live::System::{self, File, Kafka, Nats};
 use live::kafka::{self, BROKERS};
 use live::program::wait_until;
 use live::record::line;
-use live::{ENGINE, Live, RUN, Stream, bring_to, decided, is_tick_closed};
+use live::{ENGINE, Live, RUN, Stream, bring_to, decided, is_tick_closed, loads, now_ms};
 use random::Random;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -368,15 +368,8 @@ fn silent_partitions_and_records_of_the_future_are_repeated_through_kills() {
     kafka::add_partitions(BROKERS, &live.input, 3);
     let engine = ENGINE.replace("\"off\"", "\"200ms\"") + "max_ahead = \"1m\"\ntick = \"1s\"\n";
     live.folder.write("run.toml", live.configuration(&engine));
-    let start_ms = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
-    let start_ms = i64::try_from(start_ms).unwrap() / 1_000 * 1_000;
-    let mut count = 0;
-    let mut load = |time_ms: i64| {
-        count += 1;
-        let data =
-            format!(r#""data":{{"node":"n","generation_mw":10,"load_mw":{}}}"#, 12 + count % 9);
-        line("scada", &count.to_string(), "grid.telemetry", time_ms, &data)
-    };
+    let start_ms = now_ms() / 1_000 * 1_000;
+    let mut load = loads();
     let node = line("gis", "n", "grid.node", start_ms, r#""data":{"node":"n","region":"west"}"#);
     bring_to(&live.input, 0, &[node]);
     for _ in 0..kills() {
@@ -384,12 +377,10 @@ fn silent_partitions_and_records_of_the_future_are_repeated_through_kills() {
         let begun = Instant::now();
         let runs_ms = random.between(300, 2_500);
         while begun.elapsed() < Duration::from_millis(u64::try_from(runs_ms).unwrap()) {
-            let now_ms =
-                i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
             let ahead_ms = if random.chance(10) { 100_000 } else { 0 };
             let partition = i32::try_from(random.below(3)).unwrap();
             if random.chance(70) {
-                bring_to(&live.input, partition, &[load(now_ms + ahead_ms)]);
+                bring_to(&live.input, partition, &[load(now_ms() + ahead_ms)]);
             }
             thread::sleep(Duration::from_millis(40));
         }
@@ -400,8 +391,7 @@ fn silent_partitions_and_records_of_the_future_are_repeated_through_kills() {
     // Whatever chance brought before: one of each here, seen to be written after all kills.
     let running = live.folder.spawn(&RUN);
     let kept = live.outputs()[0].len();
-    let now_ms = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
-    bring_to(&live.input, 0, &[load(now_ms), load(now_ms + 100_000)]);
+    bring_to(&live.input, 0, &[load(now_ms()), load(now_ms() + 100_000)]);
     let is_told = |choice: &str| live.outputs()[0][kept..].iter().any(|line| line.contains(choice));
     wait_until("a partition passed over", || is_told(r#""passed_over":[{"#));
     wait_until("a record of the future refused", || is_told(r#""refused":[{"#));

@@ -20,13 +20,13 @@ mod random;
 use live::program;
 
 use live::kafka::{self, BROKERS};
-use live::program::{Running, wait_until};
+use live::program::wait_until;
 use live::record::line;
-use live::{ENGINE, File, Kafka, Live, Stream, bring_to};
-use processes::{Processes, finish};
+use live::{ENGINE, File, Kafka, Live, Stream, bring_to, loads, now_ms};
+use processes::{Processes, finish, kill_one};
 use random::Random;
 use std::thread;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 const PARTITIONS: usize = 4;
 const KILLS: usize = 6;
@@ -47,24 +47,6 @@ fn spread(live: &Live, lines: &[String]) {
         let own: Vec<String> = own.chain([end]).collect();
         bring_to(&live.input, i32::try_from(partition).unwrap(), &own);
     }
-}
-
-/// Kills one of them; the others end by themselves.
-fn kill_one(mut running: Vec<Running>, victim: usize) {
-    running[victim].signal_if_there("KILL");
-    for (process, mut other) in running.into_iter().enumerate() {
-        // One that had not met the victim yet would wait for the next.
-        if !other.ends_within(Duration::from_secs(10)) {
-            other.signal("KILL");
-        }
-        let ran = other.finish();
-        assert!(process == victim || ran.code != Some(2), "{ran:?}");
-        assert!(!ran.stderr.contains("a bug"), "{ran:?}");
-    }
-}
-
-fn now_ms() -> i64 {
-    i64::try_from(UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap()
 }
 
 #[test]
@@ -106,13 +88,7 @@ fn silence_in_one_and_records_of_the_future_are_repeated_through_kills() {
     live.folder.write("run.toml", live.configuration(&engine));
     let processes = Processes::new(2, &live.folder);
     let start_ms = now_ms() / 1_000 * 1_000;
-    let mut count = 0;
-    let mut load = |time_ms: i64| {
-        count += 1;
-        let data =
-            format!(r#""data":{{"node":"n","generation_mw":10,"load_mw":{}}}"#, 12 + count % 9);
-        line("scada", &count.to_string(), "grid.telemetry", time_ms, &data)
-    };
+    let mut load = loads();
     let node = line("gis", "n", "grid.node", start_ms, r#""data":{"node":"n","region":"west"}"#);
     bring_to(&live.input, 0, &[node]);
     for _ in 0..kills() {

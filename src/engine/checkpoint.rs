@@ -140,9 +140,9 @@ pub(super) struct Checkpointing {
 const NEVER: Tick = Tick::MAX;
 
 impl Checkpointing {
-    /// `newest`: the tick that is kept already, if one is; `hand`: takes what is saved; `first`: how long after
-    /// one the next is begun, how many other processes save, and how they are told, where it is this
-    /// one that chooses.
+    /// `newest`: the tick that is kept already, if one is; `hand`: takes what is saved; `first`: how
+    /// long after one the next is begun, how many other processes save, and how they are told, where
+    /// it is this one that chooses.
     pub(super) fn new(
         workers: usize,
         rules: &Rules,

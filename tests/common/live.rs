@@ -20,7 +20,7 @@ use program::{Folder, Running, wait_until};
 use record::line;
 use std::process::Stdio;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 pub(crate) const DAY: &[u8] = include_bytes!("../../data/rts-gmlc-day.jsonl.zst");
 pub(crate) const RUN: [&str; 2] = ["run", "run.toml"];
@@ -77,6 +77,21 @@ pub(crate) fn lines_of(text: &[u8]) -> Vec<String> {
 
 pub(crate) fn is_tick_closed(line: &str) -> bool {
     line.contains(r#""type":"dispatch.tick_closed""#)
+}
+
+pub(crate) fn now_ms() -> i64 {
+    i64::try_from(UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap()
+}
+
+/// Readings of one node, each another one, at the times that are asked for.
+pub(crate) fn loads() -> impl FnMut(i64) -> String {
+    let mut count = 0;
+    move |time_ms| {
+        count += 1;
+        let load_mw = 12 + count % 9;
+        let data = format!(r#""data":{{"node":"n","generation_mw":10,"load_mw":{load_mw}}}"#);
+        line("scada", &count.to_string(), "grid.telemetry", time_ms, &data)
+    }
 }
 
 /// Puts records into one partition of a topic.

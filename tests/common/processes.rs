@@ -4,6 +4,7 @@
 
 use super::program::{Folder, Ran, Running, free_address};
 use std::fmt::Write as _;
+use std::time::Duration;
 
 /// Their number, and where they meet.
 pub(crate) struct Processes {
@@ -42,4 +43,18 @@ impl Processes {
 /// Waits for the end of all.
 pub(crate) fn finish(running: Vec<Running>) -> Vec<Ran> {
     running.into_iter().map(Running::finish).collect()
+}
+
+/// Kills one of them; the others end by themselves, but one that had not met it and waits for the
+/// next.
+pub(crate) fn kill_one(mut running: Vec<Running>, victim: usize) {
+    running[victim].signal_if_there("KILL");
+    for (process, mut other) in running.into_iter().enumerate() {
+        if !other.ends_within(Duration::from_secs(10)) {
+            other.signal("KILL");
+        }
+        let ran = other.finish();
+        assert!(process == victim || ran.code != Some(2), "{ran:?}");
+        assert!(!ran.stderr.contains("a bug"), "{ran:?}");
+    }
 }

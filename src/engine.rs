@@ -336,7 +336,10 @@ fn beginnings(job: &Job) -> Vec<Mark> {
         partition: Partition::default().closed_before(end),
         ..Mark::default()
     });
-    let chosen = by_partition(job.chosen.values());
+    let untold = restored.iter().flat_map(|restored| restored.views.untold());
+    let refused = untold.flat_map(|untold| untold.refused.iter().cloned()).collect();
+    let untold = Choices { refused, ..Choices::default() };
+    let chosen = by_partition(job.chosen.values().chain([&untold]));
     let begins = job.sources.iter().map(|source| {
         let known = restored.and_then(|restored| restored.partitions.get(source.name()));
         let mut mark = known.unwrap_or(&unknown).clone();

@@ -14,7 +14,8 @@ use program::{Folder, Running, wait_until};
 use record::line;
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::time::UNIX_EPOCH;
+use std::thread;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Recorded data: far from now.
 const THEN_MS: i64 = 1_772_323_200_000;
@@ -89,6 +90,23 @@ fn wait_for(folder: &Folder, end_ms: i64) {
     });
 }
 
+/// Closes empty ticks from this time on until one of them is the last of a checkpoint.
+fn go_on_to_a_checkpoint(folder: &Folder, from_ms: i64) {
+    let name = |ms: i64| format!("gridweaver-state/checkpoint-{:020}", ms / 1_000);
+    let mut to_ms = from_ms;
+    wait_until("a checkpoint", || {
+        append(folder, "a.jsonl", &[watermark(to_ms)]);
+        to_ms += 200;
+        thread::sleep(Duration::from_millis(20));
+        (from_ms / 1_000..=to_ms / 1_000).any(|tick| folder.holds(&name(1_000 * tick)))
+    });
+}
+
+fn kill(mut running: Running) {
+    running.0.kill().unwrap();
+    running.0.wait().unwrap();
+}
+
 fn end(running: Running) {
     running.signal("TERM");
     running.finish().well();
@@ -153,15 +171,14 @@ fn killed_while_one_is_silent_it_goes_on_as_it_began() {
     append(&folder, "a.jsonl", &[node("n", THEN_MS), load("n", "l0", THEN_MS, 12)]);
     append(&folder, "b.jsonl", &[load("n", "m0", THEN_MS, 13)]);
     for round in 0..4 {
-        let mut running = folder.spawn(&RUN);
+        let running = folder.spawn(&RUN);
         let first = 1 + 10 * round;
         let later = |s: i64| load("n", &format!("l{s}"), THEN_MS + 1_000 * s, 12 + s % 7);
         append(&folder, "a.jsonl", &(first..first + 10).map(later).collect::<Vec<_>>());
         wait_for(&folder, THEN_MS + 1_000 * (first + 9));
         let id = format!("m{first}");
         append(&folder, "b.jsonl", &[load("n", &id, THEN_MS + 500, 20 + round)]);
-        running.0.kill().unwrap();
-        running.0.wait().unwrap();
+        kill(running);
     }
     let running = folder.spawn(&RUN);
     let last = THEN_MS + 60_000;
@@ -195,7 +212,7 @@ fn the_clock_drives_a_live_stream_that_fell_silent_and_no_recorded_one() {
     let running = folder.spawn(&RUN);
     append(&folder, "b.jsonl", &[load("n", "l1", THEN_MS + 2_000, 12)]);
     wait_for(&folder, THEN_MS + 1_000);
-    std::thread::sleep(std::time::Duration::from_millis(600));
+    thread::sleep(Duration::from_millis(600));
     end(running);
     assert!(!text(&folder.read("orders.jsonl")).contains("dispatch.order_cancelled"));
     assert_repeatable(&folder);
@@ -232,5 +249,56 @@ fn a_record_of_the_future_is_refused_once_and_for_all() {
     wait_for(&folder, start_ms + 6_000);
     end(running);
     assert_eq!(text(&folder.read("dead-letters.jsonl")), letters);
+    assert_repeatable(&folder);
+}
+
+#[test]
+fn a_refusal_that_no_tick_told_of_is_in_the_checkpoint() {
+    let folder = followed("max_ahead = \"1h\"\nidle_timeout = \"off\"");
+    let start_ms = now_ms() / 1_000 * 1_000 - 60_000;
+    let at = |s: i64| start_ms + 1_000 * s;
+    append(&folder, "a.jsonl", &[node("n", at(0)), load("n", "l0", at(0), 12), watermark(at(1))]);
+    append(&folder, "b.jsonl", &[watermark(at(90))]);
+    let running = folder.spawn(&RUN);
+    wait_for(&folder, at(1));
+    // Ticks close that have nothing to write, so that none tells of it.
+    let future = load("n", "f", at(6_000), 99);
+    let silent = [watermark(at(20)), future];
+    let from = append(&folder, "a.jsonl", &silent) + silent[0].len() as u64 + 1;
+    go_on_to_a_checkpoint(&folder, at(30));
+    kill(running);
+
+    // By now the clock may have come to it.
+    let config = text(&folder.read("run.toml")).replace("\"1h\"", "\"100d\"");
+    folder.write("run.toml", config);
+    append(&folder, "a.jsonl", &[load("n", "l1", at(50), 13), watermark(at(90))]);
+    let running = folder.spawn(&RUN);
+    wait_for(&folder, at(51));
+    end(running);
+    let told = closed(&folder, at(51));
+    let range =
+        format!(r#""refused":[{{"partition":"file/a.jsonl/0","from":{from},"to":{from}}}]"#);
+    assert!(told.contains(&range), "{told}");
+    assert_repeatable(&folder);
+}
+
+#[test]
+fn a_silence_that_no_tick_told_of_is_in_the_checkpoint() {
+    let folder = followed("idle_timeout = \"300ms\"");
+    let at = |s: i64| THEN_MS + 1_000 * s;
+    append(&folder, "a.jsonl", &[node("n", at(0)), load("n", "l0", at(0), 12)]);
+    append(&folder, "b.jsonl", &[load("n", "m0", at(0), 13)]);
+    let running = folder.spawn(&RUN);
+    append(&folder, "a.jsonl", &[load("n", "l1", at(1), 14), watermark(at(2))]);
+    wait_for(&folder, at(2));
+    // Ticks close without the other one that have nothing to write, so that none tells of it.
+    go_on_to_a_checkpoint(&folder, at(20));
+    kill(running);
+
+    append(&folder, "b.jsonl", &[load("n", "m1", at(10), 30), watermark(at(60))]);
+    append(&folder, "a.jsonl", &[load("n", "l2", at(50), 15), watermark(at(60))]);
+    let running = folder.spawn(&RUN);
+    wait_for(&folder, at(51));
+    end(running);
     assert_repeatable(&folder);
 }

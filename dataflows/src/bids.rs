@@ -15,7 +15,7 @@ use crate::by_tick::{Batches, View};
 use crate::change::{Change, Phase, Referrer};
 use crate::refused::refused;
 use crate::row::{Row, key_hash};
-use crate::saved::{Piece, Saved, Share};
+use crate::saved::{Piece, Restored, Saved, Share};
 use crate::structures::numbered::Numbered;
 use gridweaver_model::record::{Bid, Version};
 use gridweaver_model::{Data, Lookup, Rules, Text, Tick, Time};
@@ -243,8 +243,8 @@ impl Saved for Bids {
         Piece::Bids(self.held.iter().map(Held::save).collect())
     }
 
-    fn restore(&mut self, pieces: &[Piece], share: Share) {
-        for piece in pieces {
+    fn restore(&mut self, restored: &Restored, share: Share) {
+        for piece in &restored.pieces {
             let Piece::Bids(bids) = piece else { continue };
             for held in bids.iter().filter(|held| share.holds(key_hash(&held.bid))) {
                 let bid = Held::restored(held);

@@ -3,7 +3,7 @@
 //! Every change gives the new value whole (`None`: it is gone), so whoever listens keeps a map and
 //! needs no history. Within a tick changes come in no particular order.
 
-use gridweaver_model::decision::Violation;
+use gridweaver_model::decision::{Refused, Violation};
 use gridweaver_model::{DeadLetter, Decision, Millis, Ppm, Price, Text, Tick, Time, Watts};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -344,6 +344,8 @@ pub enum Change {
     Refused(Box<DeadLetter>),
     /// Something to write.
     Decision(Box<Decision>),
+    /// Records that were refused as `future`.
+    OfTheFuture(Refused),
     /// A silent partition was not waited for.
     PassedOver {
         /// The partition.

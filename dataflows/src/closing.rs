@@ -4,13 +4,16 @@
 //! something was decided; whoever writes it numbers the decisions of each stream and ends the
 //! tick with its `dispatch.tick_closed`.
 //!
-//! That also tells whom the tick did not wait for, or one before it that had nothing to write.
+//! That also tells what the wall clock chose: whom the tick did not wait for, and what was refused as
+//! `future`; of one before it too that had nothing to write.
 
 use crate::by_tick::{Batches, View};
 use crate::change::Change;
 use crate::dedup::Outcomes;
-use gridweaver_model::decision::{Event, PassedOver};
+use crate::saved::{Piece, Restored, Saved, Share};
+use gridweaver_model::decision::{Event, PassedOver, Refused};
 use gridweaver_model::{DeadLetter, Decision, Rules, Text, Tick};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A whole tick, as it is written.
@@ -26,27 +29,40 @@ pub struct ClosedTick {
     pub outcomes: Outcomes,
     /// Whom it was closed without: what was not told with an earlier one.
     pub passed_over: Vec<PassedOver>,
+    /// Records refused as `future` before it was closed: what was not told with an earlier one.
+    pub of_the_future: Vec<Refused>,
 }
 
-/// Gathers a tick. It holds nothing but what is yet to be told of silent partitions.
+/// Gathers a tick. It holds nothing but what is yet to be told.
 pub struct Closing {
     rules: Rules,
+    untold: Untold,
+    /// The last tick of a checkpoint that the run goes on from: it was handed out before.
+    kept: Option<Tick>,
+}
+
+/// What the wall clock chose, and no tick told of yet.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Untold {
     /// By partition and the position of its next record: the ticks that do not wait for it and did
     /// not tell so, from the first to the one behind the last.
     passages: BTreeMap<(Text, u64), (Tick, Tick)>,
+    /// Records refused as `future`.
+    pub refused: Vec<Refused>,
 }
 
 impl Closing {
     /// Decides nothing; the rules tell when ticks end.
     #[must_use]
     pub fn new(rules: &Rules) -> Self {
-        Self { rules: rules.clone(), passages: BTreeMap::new() }
+        Self { rules: rules.clone(), untold: Untold::default(), kept: None }
     }
 
-    /// Whom a closed tick was closed without; what was told before is not told again.
-    fn tell(&mut self, closed: Tick) -> Vec<PassedOver> {
+    /// What a closed tick depends on of what the wall clock chose; what was told before is not told
+    /// again.
+    fn tell(&mut self, closed: Tick) -> (Vec<PassedOver>, Vec<Refused>) {
         let mut told = Vec::new();
-        self.passages.retain(|(partition, position), (from, to)| {
+        self.untold.passages.retain(|(partition, position), (from, to)| {
             let end = (*to).min(closed + 1);
             if end > *from {
                 *from = end;
@@ -56,7 +72,9 @@ impl Closing {
             }
             to > from
         });
-        told
+        let mut refused = std::mem::take(&mut self.untold.refused);
+        refused.sort_unstable_by(|a, b| (&a.partition, a.from).cmp(&(&b.partition, b.from)));
+        (told, refused)
     }
 }
 
@@ -88,20 +106,44 @@ impl View for Closing {
                     closed.refused.push(*letter);
                 }
                 Change::PassedOver { partition, position, from, to } => {
-                    let passage = self.passages.entry((partition, position)).or_insert((from, to));
+                    let passages = &mut self.untold.passages;
+                    let passage = passages.entry((partition, position)).or_insert((from, to));
                     passage.1 = to.max(passage.1);
                 }
+                Change::OfTheFuture(refused) => self.untold.refused.push(refused),
                 _ => {}
             }
         }
         closed.refused.sort_unstable_by(|a, b| (&a.source, a.offset).cmp(&(&b.source, b.offset)));
         closed.decisions.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
         let admitted = closed.outcomes.admitted() > 0 || !closed.refused.is_empty();
-        if admitted || !closed.decisions.is_empty() {
-            closed.passed_over = self.tell(tick);
+        let is_kept = self.kept >= Some(tick);
+        if !is_kept && (admitted || !closed.decisions.is_empty()) {
+            (closed.passed_over, closed.of_the_future) = self.tell(tick);
             out.push(closed);
         }
         None
+    }
+}
+
+impl Saved for Closing {
+    fn save(&self) -> Piece {
+        Piece::Closing(self.untold.clone())
+    }
+
+    /// A partition that was passed over may bring records to all ticks behind the checkpoint again.
+    fn restore(&mut self, restored: &Restored, _: Share) {
+        self.kept = Some(restored.tick);
+        for untold in restored.untold() {
+            let Untold { passages, refused } = untold.clone();
+            self.untold.refused.extend(refused);
+            for (silent, (from, to)) in passages {
+                let to = to.min(restored.tick + 1);
+                if to > from {
+                    self.untold.passages.insert(silent, (from, to));
+                }
+            }
+        }
     }
 }
 
@@ -110,10 +152,14 @@ mod tests {
     use super::*;
     use gridweaver_model::decision::{Violation, ViolationKind};
 
-    fn close(closing: &mut Closing, tick: Tick, changes: Vec<Change>) -> Option<Vec<PassedOver>> {
+    fn closed(closing: &mut Closing, tick: Tick, changes: Vec<Change>) -> Option<ClosedTick> {
         let mut closed = Vec::new();
         closing.close(tick, Vec::new(), vec![changes], &mut closed);
-        closed.pop().map(|closed| closed.passed_over)
+        closed.pop()
+    }
+
+    fn close(closing: &mut Closing, tick: Tick, changes: Vec<Change>) -> Option<Vec<PassedOver>> {
+        closed(closing, tick, changes).map(|closed| closed.passed_over)
     }
 
     fn passed_over(from: Tick, to: Tick) -> Change {
@@ -143,5 +189,21 @@ mod tests {
         assert_eq!(close(&mut closing, 8, vec![passed_over(8, 20), decided()]), told(8));
         assert_eq!(close(&mut closing, 25, vec![decided()]), told(19));
         assert_eq!(close(&mut closing, 26, vec![decided()]), Some(Vec::new()));
+    }
+
+    #[test]
+    fn what_was_not_told_at_a_checkpoint_is_told_behind_it() {
+        let rules = Rules::default();
+        let mut closing = Closing::new(&rules);
+        let refused = Refused { partition: "p".into(), from: 5, to: 6 };
+        let untold = vec![Change::OfTheFuture(refused.clone()), passed_over(3, 30)];
+        assert_eq!(close(&mut closing, 3, untold), None, "nothing is written");
+        let restored = Restored { tick: 20, pieces: vec![closing.save()] };
+        let mut closing = Closing::new(&rules);
+        closing.restore(&restored, Share { index: 0, peers: 1 });
+        assert_eq!(close(&mut closing, 20, vec![decided()]), None, "it was written before");
+        let told = closed(&mut closing, 25, vec![decided()]).expect("something was decided");
+        let silent = PassedOver { partition: "p".into(), position: 77, tick: rules.end_of(20) };
+        assert_eq!((told.of_the_future, told.passed_over), (vec![refused], vec![silent]));
     }
 }

@@ -11,7 +11,7 @@
 use crate::by_tick::{Batches, View};
 use crate::change::Change;
 use crate::row::{Family, Row};
-use crate::saved::{Piece, Saved, Share};
+use crate::saved::{Piece, Restored, Saved, Share};
 use crate::structures::remembered::Remembered;
 use gridweaver_model::record::{Quality, Record};
 use gridweaver_model::{Data, Lookup, Rules, Tick, Time};
@@ -198,8 +198,8 @@ impl Saved for Dedup {
         Piece::Dedup(self.remembered.entries())
     }
 
-    fn restore(&mut self, pieces: &[Piece], share: Share) {
-        for piece in pieces {
+    fn restore(&mut self, restored: &Restored, share: Share) {
+        for piece in &restored.pieces {
             let Piece::Dedup(entries) = piece else { continue };
             for (identity, sequence, until) in entries {
                 if share.holds_identity(*identity) {

@@ -9,7 +9,7 @@ use crate::by_tick::{Batches, View};
 use crate::change::Change;
 use crate::dedup::identity_of;
 use crate::row::Row;
-use crate::saved::{Piece, Saved, Share};
+use crate::saved::{Piece, Restored, Saved, Share};
 use gridweaver_model::record::Performance;
 use gridweaver_model::{Data, Lookup, Rules, Tick, Time};
 use std::collections::{BTreeMap, BTreeSet};
@@ -106,9 +106,9 @@ impl Saved for Facts {
         Piece::Facts(revisions.collect())
     }
 
-    fn restore(&mut self, pieces: &[Piece], share: Share) {
+    fn restore(&mut self, restored: &Restored, share: Share) {
         let mut told = Vec::new();
-        for piece in pieces {
+        for piece in &restored.pieces {
             let Piece::Facts(facts) = piece else { continue };
             for (identity, revisions) in facts.iter().filter(|(id, _)| share.holds_identity(*id)) {
                 for revision in revisions {

@@ -13,7 +13,7 @@ use crate::by_tick::{Batches, View};
 use crate::change::{AreaKey, Change, KnownLine, Tie};
 use crate::refused::refused;
 use crate::row::Row;
-use crate::saved::{Piece, Saved, Share};
+use crate::saved::{Piece, Restored, Saved, Share};
 use crate::structures::connectivity::{Connectivity, EdgeIndex, Moves, NodeIndex, Place};
 use crate::structures::lines::{LineState, LineView, Lines};
 use crate::structures::upserts::{Upsert, Upserts, UpsertsState, earlier};
@@ -315,8 +315,8 @@ impl Saved for Islands {
         Piece::Islands(GridState { nodes: self.nodes.state(), lines: self.lines.state() })
     }
 
-    fn restore(&mut self, pieces: &[Piece], _: Share) {
-        for piece in pieces {
+    fn restore(&mut self, restored: &Restored, _: Share) {
+        for piece in &restored.pieces {
             let Piece::Islands(grid) = piece else { continue };
             self.touched.nodes.append(&mut self.nodes.restore(&grid.nodes));
             self.lines.restore(&grid.lines);

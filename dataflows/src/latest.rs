@@ -7,7 +7,7 @@ use crate::by_tick::{Batches, View};
 use crate::change::{Change, Reading};
 use crate::refused::refused;
 use crate::row::{Row, key_hash};
-use crate::saved::{Piece, Saved, Share};
+use crate::saved::{Piece, Restored, Saved, Share};
 use gridweaver_model::record::{Telemetry, Version};
 use gridweaver_model::{Data, Lookup, Rules, Text, Tick};
 
@@ -89,8 +89,8 @@ impl Saved for Latest {
         )
     }
 
-    fn restore(&mut self, pieces: &[Piece], share: Share) {
-        for piece in pieces {
+    fn restore(&mut self, restored: &Restored, share: Share) {
+        for piece in &restored.pieces {
             let Piece::Latest(nodes) = piece else { continue };
             for (name, version, reading) in
                 nodes.iter().filter(|(name, ..)| share.holds(key_hash(name)))

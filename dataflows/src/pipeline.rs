@@ -8,7 +8,7 @@
 //!                ├─ bids, programs ─▶ programs ─▶ bids ───────────┤
 //!                ├─ performance ─▶ facts ─▶ reliability ─▶ bids   │
 //!                └─ answers ──────────────────────────────────────┴─▶ planner ─▶ closing
-//!                                                           passed over ───────────┘
+//!                                              chosen by the wall clock ───────────┘
 //! ```
 //!
 //! `dedup` is sharded by identity, `latest` by node, `bids` by bid id, the differential views by
@@ -69,13 +69,12 @@ impl Views {
 }
 
 /// Builds the dataflow over `rows`; returns the closed ticks, which are on the first worker.
-/// `passed_over`: whom ticks do not wait for, on the first worker.
+/// `chosen`: what the wall clock chose, on the first worker.
 /// `observed`: keep also the views that decide nothing, for whoever looks at the state.
-/// `restored`: begin with what the views held then; the closed tick of that number is to be
-/// passed over, and no row of it or an earlier one may come.
+/// `restored`: begin with what the views held then; no row of that tick or an earlier one may come.
 pub fn pipeline<'scope>(
     rows: StreamVec<'scope, Tick, Vec<Row>>,
-    passed_over: StreamVec<'scope, Tick, Change>,
+    chosen: StreamVec<'scope, Tick, Change>,
     rules: &Rules,
     observed: bool,
     restored: Option<&Restored>,
@@ -93,16 +92,19 @@ pub fn pipeline<'scope>(
     let Families { grid, regions, telemetry, programs, bids, facts, answers, outcomes } =
         families(dedup);
 
-    let islands = keeping.whole("islands", &shared(Islands::new(rules)), grid, nothing());
-    let regions = keeping.whole("regions", &shared(Regions::new(rules)), regions, nothing());
-    let programs = keeping.whole("programs", &shared(Programs::new(rules)), programs, nothing());
+    let islands = keeping.whole("islands", &shared(Islands::new(rules)), to_first(grid), nothing());
+    let regions =
+        keeping.whole("regions", &shared(Regions::new(rules)), to_first(regions), nothing());
+    let programs =
+        keeping.whole("programs", &shared(Programs::new(rules)), to_first(programs), nothing());
     let latest = Latest::new(rules);
     let latest = keeping.sharded("latest", latest, by_key(telemetry, row_key), nothing());
     let (readings, late_readings) =
         apart(to_first(latest), |change| matches!(change, Change::Reading { .. }));
 
     let of_interfaces = joined([only(&islands, concerns_interfaces), regions.clone()]);
-    let interfaces = operator("interfaces", Interfaces::default(), no_rows(), of_interfaces);
+    let interfaces = shared(Interfaces::default());
+    let interfaces = by_tick("interfaces", interfaces, no_rows(), of_interfaces, None);
 
     let facts = keeping.sharded("facts", Facts::new(rules), facts, nothing());
     let record = reliability(collection(facts, Some));
@@ -139,7 +141,7 @@ pub fn pipeline<'scope>(
         programs.clone(),
         offers,
     ]);
-    let decided = keeping.whole("planner", &planner, answers, of_planner);
+    let decided = keeping.whole("planner", &planner, to_first(answers), of_planner);
 
     let telling = joined([
         only(&islands, concerns_closing),
@@ -150,6 +152,9 @@ pub fn pipeline<'scope>(
         violations,
     ]);
     let outcomes = to_first(outcomes);
+    let of_closing = joined([telling.clone(), decided, chosen]);
+    let closing = shared(Closing::new(rules));
+    let closed = keeping.whole("closing", &closing, outcomes.clone(), of_closing);
     let Keeping { saved, .. } = keeping;
     let mut views = Views { planner, totals, critical_lines: None, picture: None, saved };
     if observed {
@@ -159,39 +164,22 @@ pub fn pipeline<'scope>(
         let unresolved = unresolved_telemetry(heard(readings), nodes_of(&islands));
         let unresolved = told("unresolved", unresolved.map(|node| (node, ())), missing_node);
         let seen = joined([
-            telling.clone(),
+            telling,
             only(&islands, |change| matches!(change, Change::Island { .. })),
             only(&of_bids, |change| matches!(change, Change::Unresolved { .. })),
             reliability,
             unresolved,
         ]);
         let picture = shared(Picture::default());
-        by_tick("picture", Rc::clone(&picture), outcomes.clone(), seen, None);
+        by_tick("picture", Rc::clone(&picture), outcomes, seen, None);
         views.critical_lines = Some(critical_lines);
         views.picture = Some(picture);
     }
-    let closed =
-        operator("closing", Closing::new(rules), outcomes, joined([telling, decided, passed_over]));
     (closed, views)
 }
 
 fn shared<V>(view: V) -> Rc<RefCell<V>> {
     Rc::new(RefCell::new(view))
-}
-
-fn operator<'scope, V>(
-    name: &str,
-    view: V,
-    rows: StreamVec<'scope, Tick, Vec<V::Row>>,
-    changes: StreamVec<'scope, Tick, V::Change>,
-) -> StreamVec<'scope, Tick, V::Out>
-where
-    V: View + 'static,
-    V::Row: Clone + 'static,
-    V::Change: Clone + 'static,
-    V::Out: Clone + 'static,
-{
-    by_tick(name, shared(view), rows, changes, None)
 }
 
 /// The views of which a checkpoint keeps something, and the one that they begin with.
@@ -220,7 +208,7 @@ impl<'a> Keeping<'a> {
     {
         let view = shared(view);
         let first = self.restored.map(|restored| {
-            view.borrow_mut().restore(&restored.pieces, self.share);
+            view.borrow_mut().restore(restored, self.share);
             restored.tick
         });
         let saved: Rc<RefCell<V>> = Rc::clone(&view);
@@ -233,23 +221,24 @@ impl<'a> Keeping<'a> {
         &mut self,
         name: &str,
         view: &Rc<RefCell<V>>,
-        rows: StreamVec<'scope, Tick, Vec<Row>>,
+        rows: StreamVec<'scope, Tick, Vec<V::Row>>,
         changes: StreamVec<'scope, Tick, Change>,
     ) -> StreamVec<'scope, Tick, V::Out>
     where
-        V: View<Row = Row, Change = Change> + Saved + 'static,
+        V: View<Change = Change> + Saved + 'static,
+        V::Row: Clone + 'static,
         V::Out: Clone + 'static,
     {
         let restored = self.restored.filter(|_| self.share.is_first());
         let first = restored.map(|restored| {
-            view.borrow_mut().restore(&restored.pieces, self.share);
+            view.borrow_mut().restore(restored, self.share);
             restored.tick
         });
         if self.share.is_first() {
             let saved: Rc<RefCell<V>> = Rc::clone(view);
             self.saved.push(saved);
         }
-        by_tick(name, Rc::clone(view), to_first(rows), changes, first)
+        by_tick(name, Rc::clone(view), rows, changes, first)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::by_tick::{Batches, View};
 use crate::change::{Change, Program};
 use crate::refused::refused;
 use crate::row::Row;
-use crate::saved::{Piece, Saved, Share};
+use crate::saved::{Piece, Restored, Saved, Share};
 use crate::structures::upserts::{Upsert, Upserts};
 use gridweaver_model::{Data, Rules, Text, Tick};
 use std::collections::BTreeSet;
@@ -68,8 +68,8 @@ impl Saved for Programs {
         Piece::Programs(self.held.state())
     }
 
-    fn restore(&mut self, pieces: &[Piece], _: Share) {
-        for piece in pieces {
+    fn restore(&mut self, restored: &Restored, _: Share) {
+        for piece in &restored.pieces {
             let Piece::Programs(programs) = piece else { continue };
             self.touched.append(&mut self.held.restore(programs));
         }

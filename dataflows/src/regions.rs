@@ -5,7 +5,7 @@ use crate::by_tick::{Batches, View};
 use crate::change::Change;
 use crate::refused::refused;
 use crate::row::Row;
-use crate::saved::{Piece, Saved, Share};
+use crate::saved::{Piece, Restored, Saved, Share};
 use crate::structures::upserts::{Upsert, Upserts, UpsertsState, earlier};
 use gridweaver_model::{Data, Price, Rules, Text, Tick, Watts};
 use serde::{Deserialize, Serialize};
@@ -156,8 +156,8 @@ impl Saved for Regions {
         })
     }
 
-    fn restore(&mut self, pieces: &[Piece], _: Share) {
-        for piece in pieces {
+    fn restore(&mut self, restored: &Restored, _: Share) {
+        for piece in &restored.pieces {
             let Piece::Regions(state) = piece else { continue };
             let reserves = self.reserves.restore(&state.reserves).into_iter().map(Key::Reserve);
             let prices = self.prices.restore(&state.prices).into_iter().map(Key::Price);

@@ -1,14 +1,16 @@
 //! What a checkpoint keeps of the views: the accumulated inputs, and what was decided.
 //!
-//! Only views that take records hold any of it, and the planner; all other views are told
-//! everything again by those in the tick of the checkpoint, and so come to hold what they held.
-//! What is told in that tick was written before and is for the views alone.
+//! Only views that take records hold any of it, the planner, and `closing` of what it is yet to
+//! tell; all other views are told everything again by those in the tick of the checkpoint, and so
+//! come to hold what they held. What is told in that tick was written before and is for the views
+//! alone.
 //!
 //! A piece is what one view held on one worker. All pieces of a view are handed to all its
 //! workers, and each takes its share: so a state can be restored on another number of workers.
 
 use crate::bids::HeldBid;
 use crate::change::Program;
+use crate::closing::Untold;
 use crate::facts::Revision;
 use crate::islands::GridState;
 use crate::latest::LatestState;
@@ -37,6 +39,8 @@ pub enum Piece {
     Facts(Vec<(u128, Vec<Revision>)>),
     /// Orders, plans and what was told.
     Planner(Box<PlannerState>),
+    /// What no tick told of yet.
+    Closing(Untold),
 }
 
 /// A view of which a checkpoint keeps something.
@@ -45,7 +49,7 @@ pub trait Saved {
     fn save(&self) -> Piece;
 
     /// Takes its share of what was held. Its next `close` tells all of it.
-    fn restore(&mut self, pieces: &[Piece], share: Share);
+    fn restore(&mut self, restored: &Restored, share: Share);
 }
 
 /// The views' state at the end of a tick.
@@ -55,6 +59,16 @@ pub struct Restored {
     pub tick: Tick,
     /// All pieces of all views and workers.
     pub pieces: Vec<Piece>,
+}
+
+impl Restored {
+    /// What no tick told of yet.
+    pub fn untold(&self) -> impl Iterator<Item = &Untold> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Closing(untold) => Some(untold),
+            _ => None,
+        })
+    }
 }
 
 /// A worker among its peers.

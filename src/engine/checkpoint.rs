@@ -27,6 +27,7 @@ pub use marks::Mark;
 pub use store::{Beginning, Beginnings, CheckpointError, Store};
 
 pub(super) use keeper::{Keeping, Kept, keep};
+pub(super) use marks::{Jump, Step};
 
 use marks::Marks;
 
@@ -254,9 +255,9 @@ impl Checkpointing {
         Saved::Partitions { marks: partitions, identities }
     }
 
-    /// A partition was read on.
-    pub(super) fn mark(&self, partition: usize, jumps: Vec<(Tick, Mark)>, latest: Mark) {
-        lock(&self.marks)[partition].1.extend(jumps, latest);
+    /// A worker takes up what a partition brought, while `open` is open.
+    pub(super) fn mark(&self, partition: usize, step: Step, open: Tick) {
+        lock(&self.marks)[partition].1.extend(step, open);
     }
 }
 

@@ -106,13 +106,13 @@ fn work(
             Brought::Rows(rows) => Ok(rows),
             Brought::Aside(aside) => Err(aside),
         });
-        let passed_over = forward_letters(to_first(asides), to_writer.clone());
+        let chosen = forward_letters(to_first(asides), to_writer.clone());
         let restored = restored.as_ref().map(|checkpoint| &checkpoint.views);
-        let (closed, views) = pipeline(rows, passed_over, &shared.rules, wanted.observed, restored);
+        let (closed, views) = pipeline(rows, chosen, &shared.rules, wanted.observed, restored);
         if wanted.course {
             views.planner.borrow_mut().keep_course();
         }
-        hand_over(closed, to_writer, shared.first_open).probe_with(&probe);
+        hand_over(closed, to_writer).probe_with(&probe);
         views
     });
     drop(restored);
@@ -190,7 +190,7 @@ impl Saving<'_> {
 }
 
 /// Hands letters to the writer as they come, before any tick is that they must be durable before;
-/// hands on whom ticks do not wait for.
+/// hands on what the wall clock chose.
 fn forward_letters<'scope>(
     asides: StreamVec<'scope, Tick, Aside>,
     to_writer: Sender<ToWriter>,
@@ -204,7 +204,7 @@ fn forward_letters<'scope>(
                         Aside::Letters(letters) => {
                             let _ = to_writer.send(ToWriter::Letters(letters));
                         }
-                        Aside::PassedOver(told) => session.give(told),
+                        Aside::Chosen(change) => session.give(change),
                     }
                 }
             });
@@ -212,18 +212,16 @@ fn forward_letters<'scope>(
     })
 }
 
-/// Hands closed ticks to the writer, but those that a checkpoint holds. The channel has no bound of
-/// its own: what can be in it is bounded by what the gate lets in flight.
+/// Hands closed ticks to the writer. The channel has no bound of its own: what can be in it is bounded
+/// by what the gate lets in flight.
 fn hand_over<'scope>(
     closed: StreamVec<'scope, Tick, ClosedTick>,
     to_writer: Sender<ToWriter>,
-    first_open: Tick,
 ) -> StreamVec<'scope, Tick, ()> {
     closed.unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "to_writer", |_, _| {
         move |input, _| {
             input.for_each_stamp(|_, data| {
-                let ticks = data.flat_map(|batch| batch.drain(..));
-                for tick in ticks.filter(|tick| tick.tick >= first_open) {
+                for tick in data.flat_map(|batch| batch.drain(..)) {
                     let closed_at = Instant::now();
                     let _ = to_writer.send(ToWriter::Tick { tick: Box::new(tick), closed_at });
                 }

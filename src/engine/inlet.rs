@@ -4,12 +4,13 @@
 //! rows, letters for the writer, and that it fell silent or was heard again. So a tick is closed
 //! only once all of it is there that was brought before, wherever it was read.
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, Step};
 use super::shared::Shared;
 use super::writer::Letters;
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use gridweaver_dataflows::change::Change;
 use gridweaver_dataflows::row::Row;
+use gridweaver_model::decision::Refused;
 use gridweaver_model::{Text, Tick};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,12 +24,24 @@ use timely::scheduling::SyncActivator;
 /// Deliveries that a worker takes in one go.
 const DELIVERIES_MAX: usize = 16;
 
+/// What a batch of records came to.
+pub(super) struct Portion {
+    /// Those that were refused, on their way to the writer.
+    pub(super) letters: Option<Letters>,
+    /// Of them, what was refused as `future`.
+    pub(super) refused: Vec<Refused>,
+    /// Those that were admitted, by tick.
+    pub(super) rows: Vec<(Tick, Vec<Row>)>,
+    /// Where the watermark stands after them.
+    pub(super) watermark: Tick,
+    /// How far a checkpoint may go on behind them.
+    pub(super) step: Option<Step>,
+}
+
 /// From an intake to the worker of its partition.
 enum Delivered {
-    /// Rows by tick, and where the watermark stands after them.
-    Rows(usize, Vec<(Tick, Vec<Row>)>, Tick),
-    /// Records that could not be read, on their way to the writer.
-    Letters(usize, Letters),
+    /// The next of its records.
+    Portion(usize, Box<Portion>),
     /// The partition is passed over; its next record lies at this position or behind it.
     PassedOver(usize, u64),
     /// It is heard again: what it brings enters this tick or later ones.
@@ -67,14 +80,9 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    pub(super) fn send(&self, partition: usize, rows: Vec<(Tick, Vec<Row>)>, watermark: Tick) {
-        let _ = self.sender.send(Delivered::Rows(partition, rows, watermark));
+    pub(super) fn send(&self, partition: usize, portion: Portion) {
+        let _ = self.sender.send(Delivered::Portion(partition, Box::new(portion)));
         self.wake();
-    }
-
-    /// Letters come before the rows that were read with them.
-    pub(super) fn send_letters(&self, partition: usize, letters: Letters) {
-        let _ = self.sender.send(Delivered::Letters(partition, letters));
     }
 
     pub(super) fn pass_over(&self, partition: usize, position: u64) {
@@ -148,8 +156,8 @@ pub(super) enum Brought {
 pub(super) enum Aside {
     /// Records that could not be read.
     Letters(Letters),
-    /// Whom a tick does not wait for.
-    PassedOver(Change),
+    /// What the wall clock chose.
+    Chosen(Change),
 }
 
 type Output<'a> = OutputBuilderSession<'a, Tick, CapacityContainerBuilder<Vec<Brought>>>;
@@ -167,12 +175,23 @@ struct Held {
 }
 
 impl Held {
-    /// Puts out rows, each batch under its tick.
-    fn bring(&self, rows: Vec<(Tick, Vec<Row>)>, output: &mut Output<'_>) {
+    /// Puts out a portion, rows under their ticks. What was refused goes first: it must be durable
+    /// before the tick that is open is. A tick is never closed whose mark is not there.
+    fn bring(&mut self, portion: Portion, shared: &Shared, output: &mut Output<'_>) {
+        let Portion { letters, refused, rows, watermark, step } = portion;
+        if let (Some(step), Some(checkpointing)) = (step, &shared.checkpointing) {
+            checkpointing.mark(self.partition, step, *self.capability.time());
+        }
+        let letters = letters.map(Aside::Letters);
+        let refused = refused.into_iter().map(|it| Aside::Chosen(Change::OfTheFuture(it)));
+        for aside in letters.into_iter().chain(refused) {
+            output.session(&self.capability).give(Brought::Aside(aside));
+        }
         for (tick, rows) in rows {
             let at = self.capability.delayed(&tick.max(*self.capability.time()));
             output.session(&at).give(Brought::Rows(rows));
         }
+        self.reached = watermark;
     }
 
     /// While it is passed over it follows the others, and that is told.
@@ -182,7 +201,7 @@ impl Held {
         {
             let (partition, from) = (self.name.clone(), self.reached);
             let told = Change::PassedOver { partition, position, from, to };
-            output.session(&self.capability).give(Brought::Aside(Aside::PassedOver(told)));
+            output.session(&self.capability).give(Brought::Aside(Aside::Chosen(told)));
             self.reached = to;
         }
     }
@@ -213,16 +232,10 @@ impl Holding {
                 self.begin(partition, position, output);
                 let _ = begun.send(());
             }
-            Delivered::Rows(partition, rows, watermark) => {
+            Delivered::Portion(partition, portion) => {
+                let shared = Arc::clone(&self.shared);
                 if let Some(held) = self.held(partition) {
-                    held.bring(rows, output);
-                    held.reached = watermark;
-                }
-            }
-            Delivered::Letters(partition, letters) => {
-                if let Some(held) = self.held(partition) {
-                    let letters = Brought::Aside(Aside::Letters(letters));
-                    output.session(&held.capability).give(letters);
+                    held.bring(*portion, &shared, output);
                 }
             }
             Delivered::PassedOver(partition, position) => {

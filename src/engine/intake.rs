@@ -7,11 +7,11 @@
 //! the others by `dedup`.
 
 use super::board::PartitionBoard;
-use super::checkpoint::Mark;
+use super::checkpoint::{Jump, Mark, Step};
 use super::choices::Chosen;
 use super::council::Gathered;
 use super::gate::Turn;
-use super::inlet::Delivery;
+use super::inlet::{Delivery, Portion};
 use super::pace::Pace;
 use super::shared::Shared;
 use super::silence::{Live, Silence, now};
@@ -101,8 +101,8 @@ struct Sorted {
     runs: Vec<Run>,
     letters: Vec<DeadLetter>,
     letter_bytes: u64,
-    /// First records of ticks later than all before, by those ticks.
-    jumps: Vec<(Tick, Mark)>,
+    /// Where a checkpoint may have to begin.
+    jumps: Vec<Jump>,
     /// Records refused as `future`: the first and last of each range.
     futures: Vec<(u64, u64)>,
     /// Whether the last record was one of them.
@@ -169,11 +169,10 @@ impl Intake {
                 }
                 Progress::Read => {}
             }
-            let mut sorted = self.sort(&batch, &mut state);
+            let sorted = self.sort(&batch, &mut state);
             if let Some(pace) = &self.pace {
                 pace.wait(sorted.newest(), &shared.stop);
             }
-            self.mark_on(std::mem::take(&mut sorted.jumps), &state);
             self.hand_over(sorted, &state);
             self.show(&state);
             let bytes = self.source.bytes_read();
@@ -218,7 +217,6 @@ impl Intake {
     fn wait(&self, asked: Instant, state: &mut State) {
         let position = self.source.position();
         if self.repeat(position, state) {
-            self.mark_on(Vec::new(), state);
             self.hand_over(Sorted::default(), state);
         }
         if self.live.is_some() && state.silence.wait(asked.elapsed().min(WAIT_MAX)) {
@@ -246,18 +244,14 @@ impl Intake {
         }
     }
 
-    /// Tells where to read on from, should this be the last that is kept. It comes before the rows
-    /// do, so that a tick is never closed whose mark is not there.
-    fn mark_on(&self, jumps: Vec<(Tick, Mark)>, state: &State) {
-        if let Some(checkpointing) = &self.shared.checkpointing {
-            let latest = Mark {
-                position: self.source.position(),
-                partition: state.partition,
-                reading: state.reading.clone(),
-                was_live: state.silence.was_live(),
-                ..Mark::default()
-            };
-            checkpointing.mark(self.partition, jumps, latest);
+    /// A place to read on from, should this be the last that is kept.
+    fn mark(position: u64, partition: Partition, state: &State) -> Mark {
+        Mark {
+            position,
+            partition,
+            reading: state.reading.clone(),
+            was_live: state.silence.was_live(),
+            chosen: Chosen::default(),
         }
     }
 
@@ -331,7 +325,13 @@ impl Intake {
         if !was_refused {
             match sorted.futures.last_mut() {
                 Some((_, to)) if sorted.ends_in_future => *to = place.offset,
-                _ => sorted.futures.push((place.offset, place.offset)),
+                _ => {
+                    sorted.futures.push((place.offset, place.offset));
+                    if self.shared.checkpointing.is_some() {
+                        let mark = Self::mark(place.offset, place.before, state);
+                        sorted.jumps.push(Jump::Refused(mark));
+                    }
+                }
             }
             sorted.ends_in_future = true;
         }
@@ -373,10 +373,8 @@ impl Intake {
         }
         state.newest = Some(tick);
         if self.shared.checkpointing.is_some() {
-            let (position, partition) = (place.offset, place.before);
-            let (reading, was_live) = (state.reading.clone(), state.silence.was_live());
-            let mark = Mark { position, partition, reading, was_live, ..Mark::default() };
-            sorted.jumps.push((tick, mark));
+            let mark = Self::mark(place.offset, place.before, state);
+            sorted.jumps.push(Jump::Admitted(tick, mark));
         }
     }
 
@@ -420,28 +418,30 @@ impl Intake {
         });
     }
 
-    /// Hands a batch over. Dead letters go first: they must be durable before the tick of the
-    /// watermark that they were read at, which can't close before the rows behind them.
+    /// Hands a batch over.
     fn hand_over(&self, sorted: Sorted, state: &State) {
         let watermark = self.shared.first_open.max(state.partition.tick(&self.shared.rules));
-        let Sorted { runs, letters, letter_bytes, futures, .. } = sorted;
-        if !letters.is_empty() {
+        let Sorted { runs, letters, letter_bytes, jumps, futures, .. } = sorted;
+        let letters = (!letters.is_empty()).then(|| {
             self.shared.gate.send_letters(letters.len() as u64, letter_bytes);
-            let partition = self.source.name();
-            let refused = |(from, to)| Refused { partition: partition.to_owned(), from, to };
-            let letters = Letters {
-                process: self.shared.process(),
-                letters,
-                bytes: letter_bytes,
-                futures: futures.into_iter().map(refused).collect(),
-            };
-            self.delivery.send_letters(self.partition, letters);
-        }
+            Letters { process: self.shared.process(), letters, bytes: letter_bytes }
+        });
+        let partition = self.source.name();
+        let refused = |(from, to)| Refused { partition: partition.to_owned(), from, to };
         let load = |run: &Run| (run.tick, run.rows.len() as u64, run.bytes);
         let loads: Vec<(Tick, u64, u64)> = runs.iter().map(load).collect();
         self.shared.gate.admit(self.partition, &loads, watermark);
-        let rows = runs.into_iter().map(|run| (run.tick, run.rows)).collect();
-        self.delivery.send(self.partition, rows, watermark);
+        let delivered = Portion {
+            letters,
+            refused: futures.into_iter().map(refused).collect(),
+            rows: runs.into_iter().map(|run| (run.tick, run.rows)).collect(),
+            watermark,
+            step: self.shared.checkpointing.is_some().then(|| {
+                let latest = Self::mark(self.source.position(), state.partition, state);
+                Step { jumps, latest }
+            }),
+        };
+        self.delivery.send(self.partition, delivered);
     }
 }
 

@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, Sender};
 use gridweaver_connectors::{Guarantee, Sink, SinkError};
 use gridweaver_dataflows::closing::ClosedTick;
 use gridweaver_dataflows::dedup::Outcomes;
-use gridweaver_model::decision::{Event, Refused, TickClosed, TickOpened};
+use gridweaver_model::decision::{Event, TickClosed, TickOpened};
 use gridweaver_model::{DeadLetter, Decision, Text, Tick, Time, Watts};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -47,8 +47,6 @@ pub(super) struct Letters {
     pub(super) letters: Vec<DeadLetter>,
     /// Their raw bytes, for the budget.
     pub(super) bytes: u64,
-    /// What was refused as `future`.
-    pub(super) futures: Vec<Refused>,
 }
 
 /// One stream of decisions.
@@ -127,8 +125,6 @@ pub(super) struct Writer {
     started: Instant,
     /// What earlier runs wrote of the clock's choices, by the ticks that are decided again.
     chosen: BTreeMap<Time, Choices>,
-    /// Ranges refused as `future` that no tick told of yet.
-    futures: Vec<Refused>,
     /// What was told since the last checkpoint.
     told: Choices,
     /// Where checkpoints are put together.
@@ -157,7 +153,6 @@ impl Writer {
             written: Written { tally, latencies: Latencies::default() },
             started: Instant::now(),
             chosen,
-            futures: Vec::new(),
             told: Choices::default(),
             to_keeper,
             shared,
@@ -195,8 +190,7 @@ impl Writer {
         let mut kept = Vec::new();
         for message in group {
             match message {
-                ToWriter::Letters(Letters { process, letters, bytes, futures }) => {
-                    self.futures.extend(futures);
+                ToWriter::Letters(Letters { process, letters, bytes }) => {
                     let done = letters_done.entry(process).or_default();
                     done.0 += letters.len() as u64;
                     done.1 += bytes;
@@ -301,13 +295,12 @@ impl Writer {
         Ok(())
     }
 
-    /// What the tick depends on of what the wall clock chose: as it was written before, else what
-    /// was not told yet.
+    /// What the tick depends on of what the wall clock chose: as it was written before, else as it
+    /// was chosen now.
     fn choices(&mut self, tick: &ClosedTick, end: Time) -> Choices {
         let choices = self.chosen.remove(&end).unwrap_or_else(|| {
-            let mut refused = std::mem::take(&mut self.futures);
-            refused.sort_by(|a, b| (&a.partition, a.from).cmp(&(&b.partition, b.from)));
-            Choices { passed_over: tick.passed_over.clone(), refused }
+            let (passed_over, refused) = (tick.passed_over.clone(), tick.of_the_future.clone());
+            Choices { passed_over, refused }
         });
         if self.to_keeper.is_some() {
             self.told.passed_over.extend_from_slice(&choices.passed_over);

@@ -6,7 +6,7 @@ use super::Planner;
 use super::answers::Waiting;
 use super::offers::Fate;
 use super::standing::Standing;
-use crate::saved::{Piece, Saved, Share};
+use crate::saved::{Piece, Restored, Saved, Share};
 use gridweaver_model::decision::EndReason;
 use gridweaver_model::{Text, Time, Watts};
 use serde::{Deserialize, Serialize};
@@ -59,8 +59,8 @@ impl Saved for Planner {
         }))
     }
 
-    fn restore(&mut self, pieces: &[Piece], _: Share) {
-        for piece in pieces {
+    fn restore(&mut self, restored: &Restored, _: Share) {
+        for piece in &restored.pieces {
             let Piece::Planner(state) = piece else { continue };
             self.restored = Some(state.clone());
         }

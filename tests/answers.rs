@@ -6,6 +6,7 @@
 //! | `relief_that_is_over…` | the tick after is planned anew, though another order's load is excluded |
 //! | `an_order_that_nobody…` | fails when its time is up, with or without news of anything else |
 //! | `a_failure_before…` | one dated before its order takes nothing from the tick that orders |
+//! | `who_delivers_less…`, `who_delivers_nothing…` | the order stands at what was confirmed, and more is asked where there is more |
 
 #![allow(clippy::unwrap_used, reason = "a helper that can't go on fails its test")]
 
@@ -48,13 +49,34 @@ impl History {
 
     /// The order that activates a bid first.
     fn order_on(&self, bid: &str, rules: &Rules) -> Text {
-        let mut events = self.decided(rules).into_iter();
-        let order = events.find_map(|(_, event)| match event {
+        self.orders_on(bid, rules).remove(0)
+    }
+
+    /// The orders that activate a bid, one after the other.
+    fn orders_on(&self, bid: &str, rules: &Rules) -> Vec<Text> {
+        let events = self.decided(rules).into_iter();
+        let orders = events.filter_map(|(_, event)| match event {
             Event::DemandResponseActivated(it) if it.bid == bid => Some(it.order),
             _ => None,
         });
-        order.unwrap()
+        orders.collect()
     }
+
+    /// A participant starts, with so much.
+    fn start(&mut self, second: i64, order: &str, kw: u32) {
+        let mw = f64::from(kw) / 1_000.0;
+        let data = format!(r#""order":"{order}","status":"started","mw":{mw}"#);
+        self.say(second, "dispatch.response", &data);
+    }
+}
+
+/// The bids activated: when, and for how much, in kW.
+fn activated(events: &[(i64, Event)]) -> Vec<(i64, &str, i64)> {
+    let activated = events.iter().filter_map(|(second, event)| match event {
+        Event::DemandResponseActivated(it) => Some((*second, it.bid.as_str(), it.amount.0 / 1_000)),
+        _ => None,
+    });
+    activated.collect()
 }
 
 /// The plans made: when, for what, and with what relief, in MW.
@@ -146,4 +168,39 @@ fn a_failure_before_its_order_takes_nothing_from_the_tick_that_orders() {
         _ => None,
     });
     assert_eq!(cancelled, Some((8, EndReason::Failed)));
+}
+
+#[test]
+fn who_delivers_less_than_it_was_ordered_is_asked_for_more_where_it_has_more() {
+    let rules = Rules::default();
+    let mut history = History::of_nodes(&["a"]);
+    history.read(1, "a", 50, 60);
+    history.offer("x", 50, 12, "");
+    history.offer("y", 60, 10, "");
+    // 8 MW of 10: 2 MW more than that are asked for. 10 of those 12: that is all it has.
+    history.start(5, &history.order_on("x", &rules), 8_000);
+    history.read(6, "a", 50, 52);
+    history.start(9, &history.orders_on("x", &rules)[1], 9_000);
+    history.read(10, "a", 50, 51);
+    let decided = history.decided(&rules);
+    assert_eq!(activated(&decided), [(4, "x", 10_000), (8, "x", 12_000), (12, "y", 1_000)]);
+    // However often it is planned anew: it keeps what it was ordered.
+    history.read(14, "a", 50, 54);
+    let decided = history.decided(&rules);
+    assert_eq!(activated(&decided)[3..], [(16, "y", 4_000)]);
+}
+
+#[test]
+fn who_delivers_nothing_keeps_its_order_and_others_serve() {
+    let rules = Rules::default();
+    let mut history = History::of_nodes(&["a"]);
+    history.read(1, "a", 50, 60);
+    history.offer("x", 50, 10, "");
+    history.offer("y", 60, 20, "");
+    history.start(5, &history.order_on("x", &rules), 0);
+    history.read(6, "a", 50, 60);
+    history.read(10, "a", 50, 65);
+    let decided = history.decided(&rules);
+    assert_eq!(activated(&decided), [(4, "x", 10_000), (8, "y", 10_000), (12, "y", 15_000)]);
+    assert_eq!(decided.into_iter().filter_map(cancelled).count(), 0);
 }

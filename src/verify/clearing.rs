@@ -138,8 +138,8 @@ fn clearing(scene: &Scene<'_>, plan: &NewPlan<'_>, held: &Held, orders: &[&Stand
     Clearing { need, over, lost_load, candidates, left }
 }
 
-/// The most that is sure to be had of a bid: where its participant confirmed less than was ordered,
-/// a new plan may count on no more than that.
+/// The most that is sure to be had of a bid: what its participant confirmed where that is less than
+/// was ordered.
 fn confirmed_most(scene: &Scene<'_>, bid: &str) -> i128 {
     let orders = scene.before.values().filter(|standing| is_of(standing, bid));
     let confirmed = orders

@@ -19,14 +19,16 @@ pub(super) struct Range {
 }
 
 impl Range {
-    /// Adds what an order counts for: a new one at its power, one that stood as it was confirmed,
-    /// one that only follows its bid's moved end as the one before it was.
+    /// Adds what an order counts for: a new one at its power, one that stood as it was confirmed; one
+    /// that only follows its bid's moved end, or takes the place of one that was confirmed at less,
+    /// as the one before it was.
     pub(super) fn add(&mut self, scene: &Scene<'_>, standing: &Standing) {
         let full = standing.order.amount;
-        let confirmed = match followed(scene, standing) {
-            Some(old) => old.confirmed(),
-            None if scene.is_new(standing) => None,
-            None => standing.confirmed(),
+        let confirmed = if scene.is_new(standing) {
+            let short = || replaced(scene, standing).filter(|old| is_short(old));
+            followed(scene, standing).or_else(short).and_then(Standing::confirmed)
+        } else {
+            standing.confirmed()
         };
         let confirmed = confirmed.unwrap_or(full);
         self.least += confirmed.min(full);
@@ -99,12 +101,22 @@ impl Held {
     }
 }
 
+/// The order that a new one replaces.
+fn replaced<'a>(scene: &Scene<'a>, standing: &Standing) -> Option<&'a Standing> {
+    let replaced = standing.order.supersedes.as_ref().filter(|_| scene.is_new(standing));
+    replaced.and_then(|old| scene.before.get(old))
+}
+
 /// The order that a new one replaces, where the two differ in their ends and not in their power.
 pub(super) fn followed<'a>(scene: &Scene<'a>, standing: &Standing) -> Option<&'a Standing> {
-    let replaced = standing.order.supersedes.as_ref().filter(|_| scene.is_new(standing));
-    replaced.and_then(|old| scene.before.get(old)).filter(|old| {
+    replaced(scene, standing).filter(|old| {
         old.order.amount == standing.order.amount && old.order.until != standing.order.until
     })
+}
+
+/// Whether less was confirmed than was ordered.
+fn is_short(standing: &Standing) -> bool {
+    standing.confirmed().is_some_and(|confirmed| confirmed < standing.order.amount)
 }
 
 fn is_held(scene: &Scene<'_>, standing: &Standing, anew: bool) -> bool {

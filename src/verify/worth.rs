@@ -52,21 +52,23 @@ pub(super) fn plans_of<'a>(
     scene.plans_before.iter().filter(move |(_, plan)| scene.island_of(&plan.area) == Some(island))
 }
 
-/// What the plans of an island left unmet, and what was confirmed below their orders.
+/// What the plans of an island left unmet, and what was confirmed below what they counted on.
 fn shed_before(scene: &Scene<'_>, island: &Text) -> Watts {
     let shed = plans_of(scene, island).map(|(id, plan)| {
-        let serving =
-            scene.before.values().filter(|it| it.plan == *id && it.order.kind != Kind::Curtailment);
-        let short: Watts = serving.map(short_of).sum();
-        plan.created.unmet + (short - plan.created.over_delivery).max(Watts::ZERO)
+        let (mut demand_response, mut short) = (Watts::ZERO, Watts::ZERO);
+        for standing in scene.before.values().filter(|it| it.plan == *id) {
+            let amount = standing.order.amount;
+            let confirmed = standing.confirmed().unwrap_or(amount).min(amount);
+            match standing.order.kind {
+                Kind::DemandResponse { .. } => demand_response += confirmed,
+                Kind::Transfer { .. } => short += amount - confirmed,
+                Kind::Curtailment => {}
+            }
+        }
+        let unserved = (plan.created.demand_response - demand_response).max(Watts::ZERO);
+        plan.created.unmet + short + unserved
     });
     shed.sum()
-}
-
-/// How much less than ordered was confirmed.
-fn short_of(standing: &Standing) -> Watts {
-    let amount = standing.order.amount;
-    (amount - standing.confirmed().unwrap_or(amount)).max(Watts::ZERO)
 }
 
 /// What the plans of an island leave unmet, where their areas still lack anything.

@@ -218,7 +218,7 @@ impl<'a> Choice<'a> {
         let before = self.scene.before.values().find(of_bid)?;
         let confirmed = before.confirmed().filter(|power| *power < before.order.amount)?;
         let confirmed = Mw(confirmed);
-        Some(format!("its participant confirmed only {confirmed}, no more is asked of it"))
+        Some(format!("its participant confirmed only {confirmed} of what it was ordered"))
     }
 
     /// Until when a minimum run holds an order that stood before the tick.

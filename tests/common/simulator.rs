@@ -34,11 +34,21 @@ pub(crate) struct Participant {
     delivered_percent: i64,
 }
 
+/// What an actor is told.
+struct Told {
+    /// From which tick on it does it.
+    due: i64,
+    /// The order and its power; none: an order has ended.
+    order: Option<(Text, i64)>,
+    /// What it takes off the meters from then on.
+    power_w: i64,
+}
+
 /// What acts on orders: a participant's load, or the operator's breakers.
 #[derive(Default)]
 struct Actor {
-    /// What it is told to do, and from which tick on it does it.
-    told: VecDeque<(i64, Option<Text>, i64)>,
+    /// What it is told to do.
+    told: VecDeque<Told>,
     /// What it takes off the meters now.
     active_w: i64,
 }
@@ -95,14 +105,12 @@ impl Simulator {
         }
     }
 
-    /// What demand response and the line could serve at most: all of a bid, but of one that is held
-    /// by its minimum run, or did less than it was ordered, what it does.
+    /// What demand response and the line could serve at most: all that is delivered of a bid, but of
+    /// one that is held by its minimum run what it does.
     pub(crate) fn servable_w(&self, tick: i64) -> i64 {
         let given = |one: &Participant| {
-            let is_held = |order: &&Standing| {
-                one.delivered_percent < 100
-                    || (tick + 1 - order.since_tick) * TICK_MS < one.min_run_s * 1_000
-            };
+            let is_held =
+                |order: &&Standing| (tick - order.since_tick) * TICK_MS < one.min_run_s * 1_000;
             let held = self.order_on(&one.bid).filter(is_held);
             held.map_or(one.max_w, |order| order.amount.0) * one.delivered_percent / 100
         };
@@ -178,27 +186,23 @@ impl Simulator {
         }
     }
 
-    /// Whoever was told long enough ago acts, and says so.
+    /// Whoever was told long enough ago acts, and says so, whatever became of the order meanwhile.
     fn act(&mut self, tick: i64, text: &mut String) {
         let mut started = Vec::new();
         for actor in self.actors.values_mut() {
-            while actor.told.front().is_some_and(|(due, ..)| *due <= tick) {
-                let Some((_, order, power_w)) = actor.told.pop_front() else { break };
-                actor.active_w = power_w;
-                started.extend(order.map(|order| (order, power_w)));
+            while actor.told.front().is_some_and(|told| told.due <= tick) {
+                let Some(told) = actor.told.pop_front() else { break };
+                actor.active_w = told.power_w;
+                started
+                    .extend(told.order.map(|(order, ordered_w)| (order, ordered_w, told.power_w)));
             }
         }
-        for (order, power_w) in started {
-            if let Some(standing) = self.orders.get(&order) {
-                if power_w < standing.amount.0 {
-                    self.fell_short_in = Some(tick);
-                }
-                let data = format!(
-                    r#""order":"{order}","status":"started","confirmed_mw":{}"#,
-                    mw(power_w)
-                );
-                self.say(text, "dispatch.response", tick * TICK_MS + 1_000, &data);
+        for (order, ordered_w, power_w) in started {
+            if power_w < ordered_w {
+                self.fell_short_in = Some(tick);
             }
+            let data = format!(r#""order":"{order}","status":"started","mw":{}"#, mw(power_w));
+            self.say(text, "dispatch.response", tick * TICK_MS + 1_000, &data);
         }
     }
 
@@ -268,7 +272,8 @@ impl Simulator {
         });
         let power_w = amount.0 * percent / 100;
         let actor = self.actors.entry(actor.clone()).or_default();
-        actor.told.push_back((tick + 1 + delay, order.cloned(), power_w));
+        let order = order.map(|order| (order.clone(), amount.0));
+        actor.told.push_back(Told { due: tick + 1 + delay, order, power_w });
     }
 
     fn say(&mut self, text: &mut String, type_name: &str, time_ms: i64, data: &str) {

@@ -28,8 +28,9 @@ pub(super) struct AreaDraft {
     pub(super) held_amount: Watts,
     /// Bids considered, by number and in rank order, and what is taken of each.
     pub(super) considered: Vec<(u32, Watts)>,
-    /// Those of which something is taken, by name.
+    /// Those of which something is taken, by name, and what they are ordered.
     pub(super) taken: Vec<(Text, Watts)>,
+    /// What that counts for.
     pub(super) taken_amount: Watts,
     /// What each program had left before.
     pub(super) program_left: BTreeMap<Text, Watts>,
@@ -181,21 +182,36 @@ impl Planner {
             .zip(&program_capacity_w)
             .map(|(program, left_w)| ((*program).clone(), Watts(*left_w)))
             .collect();
-        let problem = clearing::Problem {
+        let mut problem = clearing::Problem {
             need_w: (draft.shortfall() - draft.held_amount).0,
             offers: bids.iter().map(Candidate::offer).collect(),
-            program_capacity_w,
+            program_capacity_w: program_capacity_w.clone(),
             lost_load_price: self.rules.dispatch.lost_load_price.0,
         };
-        let clearing = clearing::clear(&problem);
+        for bid in &bids {
+            // What is ordered in vain is committed all the same.
+            let program_w = &mut problem.program_capacity_w[bid.program];
+            *program_w = (*program_w - bid.in_vain().0).max(0);
+        }
+        let mut clearing = clearing::clear(&problem);
+        let mut is_cut = false;
+        if problem.program_capacity_w != program_capacity_w {
+            problem.program_capacity_w = program_capacity_w;
+            problem.offers = bids.iter().map(Candidate::offer_cut).collect();
+            let cut = clearing::clear(&problem);
+            if cut.objective < clearing.objective {
+                (clearing, is_cut) = (cut, true);
+            }
+        }
         draft.gap = gap(clearing.objective, clearing.bound);
         for (bid, taken_w) in bids.iter().zip(clearing.taken_w) {
-            let amount = Watts(taken_w);
+            let taken = Watts(taken_w);
+            let amount = if is_cut { taken } else { bid.ordered(taken) };
             draft.considered.push((bid.number, amount));
             if amount > Watts::ZERO {
                 left.take(programs[bid.program], amount);
                 draft.taken.push((bid.key.2.clone(), amount));
-                draft.taken_amount += amount;
+                draft.taken_amount += taken;
             }
         }
     }
@@ -225,8 +241,8 @@ impl Planner {
         candidates
     }
 
-    /// A bid that has said that it delivers less than it was ordered: no more is to be had of it.
-    fn heed_confirmed(&self, area: &Text, bids: &mut [Candidate<'_>]) {
+    /// What bids that said that they deliver less than they were ordered count for.
+    fn heed_confirmed<'a>(&'a self, area: &Text, bids: &mut [Candidate<'a>]) {
         let mut orders: BTreeMap<&Text, (&Text, &Order)> = BTreeMap::new();
         for (name, order) in self.standing.orders_of(area) {
             if let Some(bid) = order.bid() {
@@ -241,11 +257,10 @@ impl Planner {
             return;
         }
         for bid in bids {
-            let Some((_, order)) = orders.get(bid.key.2) else { continue };
-            let confirmed = order.counted();
-            let accepted = self.offers.numbered(bid.number).accepted.is_some();
-            if accepted && confirmed >= bid.min && confirmed > Watts::ZERO {
-                bid.max = bid.max.min(confirmed);
+            if let Some((name, order)) = orders.get(bid.key.2)
+                && self.offers.numbered(bid.number).accepted.is_some()
+            {
+                bid.short = Some(Short { order, stays: !self.ending.contains_key(*name) });
             }
         }
     }
@@ -311,23 +326,61 @@ struct Candidate<'a> {
     program: usize,
     min: Watts,
     max: Watts,
+    /// Of one whose order that stands was confirmed at less.
+    short: Option<Short<'a>>,
+}
+
+/// An order that was confirmed at less than it instructs.
+struct Short<'a> {
+    order: &'a Order,
+    /// Whether it may stay.
+    stays: bool,
 }
 
 impl<'a> Candidate<'a> {
     fn of(rung: &'a Rung) -> Self {
         let key = (rung.score, rung.submitted, &rung.bid);
-        Self { key, number: rung.number, program: 0, min: rung.min, max: rung.max }
+        Self { key, number: rung.number, program: 0, min: rung.min, max: rung.max, short: None }
     }
 
     /// One that is not eligible, only as it stands.
     fn running(number: u32, entry: &'a Entry, amount: Watts) -> Self {
         let key = (entry.offer.score, entry.offer.submitted, &entry.bid);
-        Self { key, number, program: 0, min: amount, max: amount }
+        Self { key, number, program: 0, min: amount, max: amount, short: None }
     }
 
     fn offer(&self) -> clearing::Offer {
-        let Self { key: (score, ..), program, min, max, .. } = self;
-        clearing::Offer { score: score.0, min_w: min.0, max_w: max.0, program: *program }
+        let counted =
+            |amount| self.short.as_ref().map_or(amount, |short| short.order.counted_as(amount));
+        let (min_w, max_w) = (counted(self.min).0, counted(self.max).0);
+        clearing::Offer { score: self.key.0.0, min_w, max_w, program: self.program }
+    }
+
+    /// The same where it is ordered no more than was confirmed: so none of its program is committed
+    /// in vain.
+    fn offer_cut(&self) -> clearing::Offer {
+        let confirmed = self.short.as_ref().and_then(|short| short.order.confirmed());
+        let most = confirmed.map_or(self.max, |confirmed| confirmed.min(self.max));
+        let (min_w, max_w) = if most < self.min { (0, 0) } else { (self.min.0, most.0) };
+        clearing::Offer { score: self.key.0.0, min_w, max_w, program: self.program }
+    }
+
+    /// What is ordered of it so that it counts for so much. One of which nothing was confirmed stays
+    /// as it is: it would be ordered anew in the next plan.
+    fn ordered(&self, counted: Watts) -> Watts {
+        let Some(Short { order, stays }) = &self.short else { return counted };
+        if *stays && counted == order.counted() {
+            return order.amount;
+        }
+        if counted == Watts::ZERO { counted } else { order.amount_for(counted).max(self.min) }
+    }
+
+    /// What of its order counts for nothing, if more is asked of it or it stays.
+    fn in_vain(&self) -> Watts {
+        let Some(Short { order, .. }) = &self.short else { return Watts::ZERO };
+        let (most, counted) = (order.counted_as(self.max), order.counted());
+        let in_vain = if most > counted { self.max - most } else { order.amount - counted };
+        in_vain.max(Watts::ZERO)
     }
 }
 

@@ -115,13 +115,21 @@ impl Planner {
         }
     }
 
-    /// What a standing plan sheds: what it leaves unmet, and what was confirmed below its orders.
+    /// What a standing plan sheds: what it leaves unmet, and what was confirmed below what it counted
+    /// on.
     fn shed(&self, plan: &Text) -> Watts {
         let plan = &self.standing.plans[plan];
-        let orders = plan.orders.iter().map(|name| &self.standing.orders[name]);
-        let serving = orders.filter(|order| order.instruction != Instruction::Curtailment);
-        let short = serving.map(|order| (order.amount - order.counted()).max(Watts::ZERO));
-        plan.unmet + (short.sum::<Watts>() - plan.over_delivery).max(Watts::ZERO)
+        let (mut demand_response, mut short) = (Watts::ZERO, Watts::ZERO);
+        for order in plan.orders.iter().map(|name| &self.standing.orders[name]) {
+            match order.instruction {
+                Instruction::DemandResponse { .. } => demand_response += order.counted(),
+                Instruction::Transfer { .. } => {
+                    short += (order.amount - order.counted()).max(Watts::ZERO);
+                }
+                Instruction::Curtailment => {}
+            }
+        }
+        plan.unmet + short + (plan.demand_response - demand_response).max(Watts::ZERO)
     }
 
     /// Whether a draft is cheaper than what stands by more than the gain asked for, areas aside whose

@@ -59,6 +59,13 @@ pub struct Started {
     pub shown: bool,
 }
 
+impl Started {
+    /// What an order for so much instructs beyond what was answered.
+    fn unanswered(&self, amount: Watts) -> Watts {
+        (amount - self.of.max(self.amount)).max(Watts::ZERO)
+    }
+}
+
 /// An order that stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
@@ -87,9 +94,27 @@ impl Order {
     /// beyond the order that was answered, whose place it took, is not confirmed yet.
     #[must_use]
     pub fn counted(&self) -> Watts {
-        let unanswered = |started: &Started| (self.amount - started.of).max(Watts::ZERO);
-        let counted = self.started.last().map(|started| started.amount + unanswered(started));
-        counted.unwrap_or(self.amount)
+        let counted = |started: &Started| started.amount + started.unanswered(self.amount);
+        self.started.last().map_or(self.amount, counted)
+    }
+
+    /// What an order for so much in its place counts for: it inherits the answer, at most its own
+    /// amount.
+    #[must_use]
+    pub fn counted_as(&self, amount: Watts) -> Watts {
+        let counted = |started: &Started| started.amount.min(amount) + started.unanswered(amount);
+        self.started.last().map_or(amount, counted)
+    }
+
+    /// The least that is to be instructed in its place to count for so much: what `counted_as`
+    /// turns back.
+    #[must_use]
+    pub fn amount_for(&self, counted: Watts) -> Watts {
+        let least = |started: &Started| {
+            let beyond = counted - started.amount;
+            if beyond > Watts::ZERO { started.of.max(started.amount) + beyond } else { counted }
+        };
+        self.started.last().map_or(counted, least)
     }
 
     /// What the meters show of it.

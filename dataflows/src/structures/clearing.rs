@@ -49,7 +49,7 @@ pub struct Offer {
     pub score: i64,
     /// Least power once taken; 0 where any amount will do.
     pub min_w: i64,
-    /// Most power; above zero.
+    /// Most power; of 0 nothing is taken.
     pub max_w: i64,
     /// Index into [`Problem::program_capacity_w`].
     pub program: usize,
@@ -153,7 +153,7 @@ fn check(problem: &Problem) {
     assert!(problem.lost_load_price >= 0, "the lost-load price is below zero");
     assert!(problem.program_capacity_w.iter().all(|&left_w| left_w >= 0), "a capacity below zero");
     assert!(problem.offers.is_sorted_by_key(|offer| offer.score), "offers are not sorted by score");
-    let sound = |offer: &Offer| offer.min_w >= 0 && offer.max_w > 0 && offer.min_w <= offer.max_w;
+    let sound = |offer: &Offer| 0 <= offer.min_w && offer.min_w <= offer.max_w;
     assert!(problem.offers.iter().all(sound), "an offer's range is empty");
 }
 

@@ -94,6 +94,8 @@ impl View for Closing {
         for outcomes in rows.iter().flatten() {
             closed.outcomes.add(outcomes);
         }
+        let is_decision = |change: &&Change| matches!(change, Change::Decision(_));
+        closed.decisions.reserve(changes.iter().flatten().filter(is_decision).count());
         for change in changes.into_iter().flatten() {
             match change {
                 Change::Decision(decision) => closed.decisions.push(*decision),

@@ -63,13 +63,15 @@ const GROUP: usize = 12;
 pub struct Dedup {
     rules: Rules,
     remembered: Remembered,
+    /// What passed first in the tick at hand; its memory is used from tick to tick.
+    admitted_now: Vec<(u128, (usize, usize))>,
 }
 
 impl Dedup {
     /// Remembers nothing yet.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
-        Self { rules, remembered: Remembered::new() }
+        Self { rules, remembered: Remembered::new(), admitted_now: Vec::new() }
     }
 
     /// The last tick in which an identity that passed at `time` is remembered: its start is at
@@ -82,7 +84,7 @@ impl Dedup {
     fn losers(&mut self, tick: Tick, batches: &Batches<Row>) -> Lookup<(usize, usize), ()> {
         let mut losers = Lookup::default();
         let mut contested: Lookup<u128, Vec<(usize, usize)>> = Lookup::default();
-        let mut admitted_now: Vec<(u128, (usize, usize))> = Vec::new();
+        self.admitted_now.clear();
         let mut group = [0; GROUP];
         for (batch, rows) in batches.iter().enumerate() {
             for (first, rows) in rows.chunks(GROUP).enumerate() {
@@ -98,7 +100,7 @@ impl Dedup {
                     } else {
                         let until = self.remembered_until(version.time);
                         self.remembered.insert(identity, version.sequence, until.max(tick));
-                        admitted_now.push((identity, place));
+                        self.admitted_now.push((identity, place));
                     }
                 }
             }
@@ -108,7 +110,7 @@ impl Dedup {
         }
         // A copy that found no memory and came first in this tick is one of its group too.
         let mut fresh: Lookup<u128, (usize, usize)> = Lookup::default();
-        for (identity, place) in admitted_now {
+        for (identity, place) in self.admitted_now.drain(..) {
             if contested.contains_key(&identity) {
                 fresh.insert(identity, place);
             }

@@ -189,7 +189,9 @@ impl Held {
         }
         for (tick, rows) in rows {
             let at = self.capability.delayed(&tick.max(*self.capability.time()));
-            output.session(&at).give(Brought::Rows(rows));
+            // In a container of its own size: each is of another tick, and would be given room for
+            // many.
+            output.session(&at).give_container(&mut vec![Brought::Rows(rows)]);
         }
         self.reached = watermark;
     }

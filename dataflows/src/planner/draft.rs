@@ -182,27 +182,13 @@ impl Planner {
             .zip(&program_capacity_w)
             .map(|(program, left_w)| ((*program).clone(), Watts(*left_w)))
             .collect();
-        let mut problem = clearing::Problem {
+        let problem = clearing::Problem {
             need_w: (draft.shortfall() - draft.held_amount).0,
             offers: bids.iter().map(Candidate::offer).collect(),
-            program_capacity_w: program_capacity_w.clone(),
+            program_capacity_w,
             lost_load_price: self.rules.dispatch.lost_load_price.0,
         };
-        for bid in &bids {
-            // What is ordered in vain is committed all the same.
-            let program_w = &mut problem.program_capacity_w[bid.program];
-            *program_w = (*program_w - bid.in_vain().0).max(0);
-        }
-        let mut clearing = clearing::clear(&problem);
-        let mut is_cut = false;
-        if problem.program_capacity_w != program_capacity_w {
-            problem.program_capacity_w = program_capacity_w;
-            problem.offers = bids.iter().map(Candidate::offer_cut).collect();
-            let cut = clearing::clear(&problem);
-            if cut.objective < clearing.objective {
-                (clearing, is_cut) = (cut, true);
-            }
-        }
+        let (clearing, is_cut) = choose(problem, &bids);
         draft.gap = gap(clearing.objective, clearing.bound);
         for (bid, taken_w) in bids.iter().zip(clearing.taken_w) {
             let taken = Watts(taken_w);
@@ -405,6 +391,23 @@ impl<'a> Candidates<'a> {
     fn sort(&mut self) {
         self.bids.sort_by(|a, b| a.key.cmp(&b.key));
     }
+}
+
+/// What is taken of the bids; whether those that were confirmed at less are ordered no more than that.
+fn choose(whole: clearing::Problem, bids: &[Candidate<'_>]) -> (clearing::Clearing, bool) {
+    if bids.iter().all(|bid| bid.in_vain() == Watts::ZERO) {
+        return (clearing::clear(&whole), false);
+    }
+    let mut narrowed = whole.clone();
+    for bid in bids {
+        // What is ordered in vain is committed all the same.
+        let program_w = &mut narrowed.program_capacity_w[bid.program];
+        *program_w = (*program_w - bid.in_vain().0).max(0);
+    }
+    let clearing = clearing::clear(&narrowed);
+    let offers = bids.iter().map(Candidate::offer_cut).collect();
+    let cut = clearing::clear(&clearing::Problem { offers, ..whole });
+    if cut.objective < clearing.objective { (cut, true) } else { (clearing, false) }
 }
 
 /// What programs have left, besides what stands outside the areas planned and what is held.

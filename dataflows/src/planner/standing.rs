@@ -313,3 +313,43 @@ pub(super) fn order_status(order: &Order) -> &'static str {
         "issued"
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A curtailment of `amount`; of an order for `of` in its place before, `confirmed` was.
+    fn order(amount: i64, confirmed: i64, of: i64) -> Order {
+        let version = Version { time: Time(1), sequence: 1, source: "s".into(), id: "e".into() };
+        let [confirmed, of] = [confirmed, of].map(Watts);
+        Order {
+            plan: "plan".into(),
+            instruction: Instruction::Curtailment,
+            amount: Watts(amount),
+            since: Time(0),
+            acknowledged: true,
+            started: vec![Started { version, from: Time(1), amount: confirmed, of, shown: true }],
+        }
+    }
+
+    #[test]
+    fn what_is_instructed_beyond_what_was_answered_counts_until_it_is_answered() {
+        assert_eq!(order(10, 8, 10).counted(), Watts(8));
+        assert_eq!(order(12, 8, 10).counted(), Watts(10));
+        assert_eq!(order(12, 11, 10).counted(), Watts(12), "it did more than it was ordered");
+        let counted = |amount| order(10, 8, 10).counted_as(Watts(amount)).0;
+        assert_eq!([5, 8, 9, 10, 13].map(counted), [5, 8, 8, 8, 11]);
+    }
+
+    #[test]
+    fn an_amount_is_found_for_all_that_an_order_can_count_for() {
+        for (amount, confirmed, of) in
+            [(10, 8, 10), (12, 8, 10), (10, 0, 10), (7, 4, 10), (12, 11, 10)]
+        {
+            let order = order(amount, confirmed, of);
+            for counted in (0..20).map(Watts) {
+                assert_eq!(order.counted_as(order.amount_for(counted)), counted);
+            }
+        }
+    }
+}

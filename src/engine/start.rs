@@ -16,9 +16,9 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Opens the partitions that have come to be, given the names of those that are known.
+/// Opens the partitions that are there now, those whose names are wanted.
 pub type Discover =
-    Box<dyn FnMut(&BTreeSet<String>) -> Result<Vec<Box<dyn Source>>, SourceError> + Send>;
+    Box<dyn FnMut(&dyn Fn(&str) -> bool) -> Result<Vec<Box<dyn Source>>, SourceError> + Send>;
 
 /// How long after one look for new partitions the next is taken.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -92,7 +92,8 @@ impl Starter {
                 continue;
             }
             looked = Instant::now();
-            for source in find(&self.shared.names().into_iter().collect())? {
+            let known: BTreeSet<String> = self.shared.names().into_iter().collect();
+            for source in find(&|name: &str| !known.contains(name))? {
                 self.shared.join();
                 intakes.push(self.start_found(source)?);
             }

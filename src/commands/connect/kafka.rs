@@ -8,7 +8,7 @@ use gridweaver::connectors::kafka::{
     Cluster, KafkaDeadLetters, KafkaError, KafkaFeed, KafkaSink, KafkaSource, SinkOptions,
     SourceOptions, Start, Topics, partitions, visit_ticks_from_the_end,
 };
-use gridweaver::connectors::{Feed, Source, SourceError};
+use gridweaver::connectors::{Feed, Source};
 use gridweaver::engine::{DeadLetters, Discover};
 use gridweaver::settings::{Settings, SinkSettings, SourceSettings, Start as Wanted};
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,22 +123,25 @@ pub(super) fn discover(settings: &Settings) -> Option<Discover> {
         return None;
     }
     let settings = settings.clone();
-    Some(Box::new(move |known: &BTreeSet<String>| -> Result<Vec<Box<dyn Source>>, SourceError> {
+    Some(Box::new(move |is_wanted: &dyn Fn(&str) -> bool| {
         let mut found: Vec<Box<dyn Source>> = Vec::new();
         for named in &named {
             // A cluster that is not reached for now has no news; those who read it say what is wrong.
             let Ok(partitions) = named.partitions() else { continue };
             for (topic, partition) in &partitions {
-                if known.contains(&KafkaSource::name_of(topic, *partition)) {
+                if !is_wanted(&KafkaSource::name_of(topic, *partition)) {
                     continue;
                 }
                 let options = options(&settings, Start::Beginning, partitions.len());
-                found.push(Box::new(KafkaSource::open(
-                    &named.cluster,
-                    topic,
-                    *partition,
-                    &options,
-                )?));
+                match KafkaSource::open(&named.cluster, topic, *partition, &options) {
+                    Ok(source) => found.push(Box::new(source)),
+                    Err(
+                        away @ (KafkaError::Unreachable { .. }
+                        | KafkaError::MissingTopic { .. }
+                        | KafkaError::MissingPartition { .. }),
+                    ) => tracing::warn!("a partition that was found is looked for again: {away}"),
+                    Err(other) => return Err(other.into()),
+                }
             }
         }
         Ok(found)

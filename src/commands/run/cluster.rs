@@ -10,7 +10,6 @@ use super::super::play::job;
 use super::super::{Failure, usage};
 use anyhow::{Context as _, anyhow};
 use bincode::config::standard;
-use gridweaver::connectors::Source;
 use gridweaver::engine::{Beginning, Checkpoint, Choices, Cluster, Discover, Job, Peers};
 use gridweaver::model::{Rules, Tick, Time};
 use gridweaver::settings::Settings;
@@ -153,13 +152,8 @@ fn read_own(cluster: &Cluster, job: &mut Job) {
     job.sources.retain(|source| cluster.reads(source.name()));
     job.discover = job.discover.take().map(|mut find| -> Discover {
         let cluster = cluster.clone();
-        let mut of_others = BTreeSet::new();
-        Box::new(move |known: &BTreeSet<String>| {
-            let known = known.union(&of_others).cloned().collect();
-            let (own, other): (Vec<Box<dyn Source>>, Vec<_>) =
-                find(&known)?.into_iter().partition(|source| cluster.reads(source.name()));
-            of_others.extend(other.iter().map(|source| source.name().to_owned()));
-            Ok(own)
+        Box::new(move |is_wanted: &dyn Fn(&str) -> bool| {
+            find(&|name: &str| cluster.reads(name) && is_wanted(name))
         })
     });
 }

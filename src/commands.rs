@@ -21,7 +21,7 @@ mod why;
 use clap::{Parser, Subcommand};
 use gridweaver::connectors::SinkError;
 use gridweaver::connectors::file::STANDARD_STREAM;
-use gridweaver::engine::EngineError;
+use gridweaver::engine::{ClusterError, EngineError};
 use gridweaver::import::ImportError;
 use std::io;
 use std::process::ExitCode;
@@ -70,6 +70,12 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 }
 
 impl Failure {
+    /// Whether it was asked to stop before there was anything to end.
+    pub(crate) fn is_stop(&self) -> bool {
+        let (Self::Usage(error) | Self::Run(error)) = self;
+        matches!(error.downcast_ref(), Some(ClusterError::Stopped))
+    }
+
     /// Whether all that failed is that whoever read standard output has left, as `head` does.
     pub(crate) fn is_reader_gone(&self) -> bool {
         let (Self::Usage(error) | Self::Run(error)) = self;

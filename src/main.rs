@@ -18,6 +18,7 @@ fn main() -> ExitCode {
     };
     match commands::run(arguments) {
         Ok(code) => code,
+        Err(failure) if failure.is_stop() => ExitCode::SUCCESS,
         // Whoever read our output has seen enough.
         Err(failure) if failure.is_reader_gone() => ExitCode::SUCCESS,
         Err(commands::Failure::Usage(error)) => complain(&error, 2),

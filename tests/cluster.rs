@@ -5,6 +5,7 @@
 //! | `a_day_over_processes…` | nothing: the same bytes, the same dead letters, the same counts |
 //! | `killed_one_after_another…` | one of them is killed, again and again; all end, and others go on |
 //! | `stopping_one…` | one of them is asked to stop |
+//! | `one_that_waits…` | one is asked to stop while others are not there |
 //! | `settings_of_dispatch…` | all are started again with other settings |
 //! | `one_that_is_frozen…` | one of them stands still for a while |
 //! | `what_fails_in_one…` | a source of one of them fails |
@@ -163,7 +164,7 @@ fn stopping_one_stops_all_with_whole_ticks() {
                 folder.holds("orders.jsonl") && !folder.read("orders.jsonl").is_empty()
             });
         } else {
-            thread::sleep(Duration::from_secs(1));
+            processes.wait_until_they_run();
         }
         running[asked].signal("TERM");
         finish(running).into_iter().for_each(|ran| drop(ran.well()));
@@ -172,6 +173,19 @@ fn stopping_one_stops_all_with_whole_ticks() {
         assert!(String::from_utf8_lossy(last).contains("dispatch.tick_closed"));
         let kept = fs::read_dir(folder.path().join("gridweaver-state")).unwrap();
         assert!(kept.count() > 0, "a checkpoint was written");
+    }
+}
+
+#[test]
+fn one_that_waits_for_others_stops_where_it_is_asked_to() {
+    let folder = day(1_000);
+    let processes = Processes::new(3, &folder);
+    // The last one waits for the first to be there, which waits to be come to.
+    for waits in [2, 0] {
+        let running = processes.spawn(&folder, waits, &[]);
+        processes.wait_for(waits);
+        running.signal("TERM");
+        running.finish().well();
     }
 }
 

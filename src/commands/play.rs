@@ -11,8 +11,8 @@ use gridweaver::settings::{Settings, SettingsError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -96,13 +96,24 @@ pub(crate) fn job(settings: &Settings, sources: Vec<Box<dyn Source>>) -> Job {
     Job { workers: engine.workers, ..job }
 }
 
+/// What SIGINT and SIGTERM raise, from the first call of this on: the first of them asks to stop, the
+/// second does not wait for a sink that is stuck.
+pub(crate) fn stop_flag() -> io::Result<Arc<AtomicBool>> {
+    static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    if let Some(stop) = STOP.get() {
+        return Ok(Arc::clone(stop));
+    }
+    let stop = STOP.get_or_init(Arc::default);
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(stop))?;
+        signal_hook::flag::register(signal, Arc::clone(stop))?;
+    }
+    Ok(Arc::clone(stop))
+}
+
 /// Runs a job with a progress bar on a terminal, until its end or a signal.
 pub(crate) fn play(job: Job, show_progress: bool) -> Result<(Outcome, Duration), Failure> {
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        // The first asks to stop, the second does not wait for a sink that is stuck.
-        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&job.stop))?;
-        signal_hook::flag::register(signal, Arc::clone(&job.stop))?;
-    }
+    let job = Job { stop: stop_flag()?, ..job };
     let total: Option<u64> = job.sources.iter().map(|source| source.bytes_total()).sum();
     let (watch, done) = (Arc::clone(&job.progress), Arc::new(AtomicBool::new(false)));
     let bar = (show_progress && io::stderr().is_terminal()).then(|| {

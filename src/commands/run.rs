@@ -5,7 +5,7 @@ mod restart;
 
 use self::restart::{Reach, Restart, open_store, reach};
 use super::check::refuse_outputs;
-use super::play::{job, play, settings};
+use super::play::{job, play, settings, stop_flag};
 use super::{Failure, connect, usage};
 use anyhow::{Context as _, anyhow};
 use gridweaver::connectors::file::Start;
@@ -52,6 +52,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    // Asked to stop while it opens what it needs, it ends as well as later.
+    stop_flag()?;
     let mut settings = match &arguments.config {
         Some(path) => settings(Some(path), &arguments.set)?,
         None => bundled(arguments)?,

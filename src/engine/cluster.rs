@@ -11,6 +11,7 @@ use gridweaver_model::Text;
 use std::any::Any;
 use std::io::{self, Read, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use thiserror::Error;
@@ -70,6 +71,9 @@ pub enum ClusterError {
         /// What is not the same.
         what: &'static str,
     },
+    /// It was asked to end while it waited.
+    #[error("asked to stop before all processes had met")]
+    Stopped,
 }
 
 /// What a connection begins with.
@@ -96,14 +100,16 @@ impl Cluster {
     }
 
     /// Meets the others, and hands out `terms` or takes those of the first process.
-    /// `fingerprint`: must be the same for all; a name for what differs, where it does.
+    /// `fingerprint`: must be the same for all; a name for what differs, where it does. `stop`:
+    /// raised where they are not to be waited for any more.
     ///
     /// # Errors
-    /// Where one is gone before all have met, or would decide otherwise.
+    /// Where one is gone before all have met, or would decide otherwise, or this one is to stop.
     pub fn meet(
         &self,
         fingerprint: &[u8; 32],
         terms: Option<Vec<u8>>,
+        stop: &AtomicBool,
     ) -> Result<(Network, Vec<u8>), ClusterError> {
         let own = &self.hosts[self.process];
         let listener = TcpListener::bind(own).and_then(|listener| {
@@ -117,13 +123,13 @@ impl Cluster {
         })?;
         let mut sockets: Vec<Option<TcpStream>> = self.hosts.iter().map(|_| None).collect();
         for (other, socket) in sockets.iter_mut().enumerate().take(self.process) {
-            *socket = Some(self.connect(other, fingerprint)?);
+            *socket = Some(self.connect(other, fingerprint, stop)?);
         }
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::new(stop);
         while let Some(missing) = sockets.iter().skip(self.process + 1).position(Option::is_none) {
             match self.accept(&listener, fingerprint)? {
                 Some((other, socket)) => sockets[other] = Some(socket),
-                None => waiting.go_on(&self.place(self.process + 1 + missing)),
+                None => waiting.go_on(&self.place(self.process + 1 + missing))?,
             }
         }
         let mut taken = Vec::new();
@@ -140,12 +146,17 @@ impl Cluster {
     }
 
     /// Connects to a process before this one, however long it is not there.
-    fn connect(&self, other: usize, fingerprint: &[u8; 32]) -> Result<TcpStream, ClusterError> {
-        let mut waiting = Waiting::default();
+    fn connect(
+        &self,
+        other: usize,
+        fingerprint: &[u8; 32],
+        stop: &AtomicBool,
+    ) -> Result<TcpStream, ClusterError> {
+        let mut waiting = Waiting::new(stop);
         let mut socket = loop {
             match TcpStream::connect(&self.hosts[other]) {
                 Ok(socket) => break socket,
-                Err(error) => waiting.go_on(&format!("{} ({error})", self.place(other))),
+                Err(error) => waiting.go_on(&format!("{} ({error})", self.place(other)))?,
             }
         };
         self.introduce(&mut socket, fingerprint).map_err(|cause| self.gone(other, cause))?;
@@ -212,24 +223,27 @@ impl Cluster {
 }
 
 /// How long somebody is waited for, which is told once.
-struct Waiting {
+struct Waiting<'a> {
     since: Instant,
     is_told: bool,
+    stop: &'a AtomicBool,
 }
 
-impl Default for Waiting {
-    fn default() -> Self {
-        Self { since: Instant::now(), is_told: false }
+impl<'a> Waiting<'a> {
+    fn new(stop: &'a AtomicBool) -> Self {
+        Self { since: Instant::now(), is_told: false, stop }
     }
-}
 
-impl Waiting {
-    fn go_on(&mut self, whom: &str) {
+    fn go_on(&mut self, whom: &str) -> Result<(), ClusterError> {
+        if self.stop.load(Ordering::SeqCst) {
+            return Err(ClusterError::Stopped);
+        }
         if !self.is_told && self.since.elapsed() > PATIENCE {
             self.is_told = true;
             tracing::warn!("waits for {whom}");
         }
         thread::sleep(TRY_AGAIN_AFTER);
+        Ok(())
     }
 }
 

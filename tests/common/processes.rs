@@ -2,30 +2,33 @@
 
 #![allow(dead_code, reason = "each test file uses a part of its helpers")]
 
-use super::program::{Folder, Ran, Running, free_address};
-use std::fmt::Write as _;
+use super::program::{Folder, Ran, Running, free_address, http_answer, wait_until};
+use std::net::TcpStream;
 use std::time::Duration;
 
-/// Their number, and where they meet.
+/// Where they meet, and where each shows how it stands.
 pub(crate) struct Processes {
-    count: usize,
+    hosts: Vec<String>,
+    shown_at: Vec<String>,
 }
 
 impl Processes {
     /// So many, whose hosts are written into the folder.
     pub(crate) fn new(count: usize, folder: &Folder) -> Self {
-        let mut hosts = String::new();
-        (0..count).for_each(|_| writeln!(hosts, "{}", free_address()).unwrap());
-        folder.write("hosts", hosts);
-        Self { count }
+        let addresses = || (0..count).map(|_| free_address()).collect::<Vec<_>>();
+        let (hosts, shown_at) = (addresses(), addresses());
+        folder.write("hosts", hosts.join("\n"));
+        Self { hosts, shown_at }
     }
 
     /// What one of them is started with, and more.
     pub(crate) fn arguments(&self, process: usize, more: &[&str]) -> Vec<String> {
-        let (count, process) = (self.count.to_string(), process.to_string());
-        let own = ["--processes", &count, "--process", &process, "--hosts", "hosts"];
-        let all = ["run", "run.toml"].iter().chain(&own).chain(more);
-        all.map(|argument| (*argument).to_owned()).collect()
+        let (count, number) = (self.hosts.len().to_string(), process.to_string());
+        let own = ["run", "run.toml", "--processes", &count, "--process", &number];
+        let own = own.into_iter().chain(["--hosts", "hosts"]).chain(more.iter().copied());
+        let shown_at = self.shown_at.get(process);
+        let shown_at = shown_at.map(|address| format!("--set=http.listen={address}"));
+        own.map(str::to_owned).chain(shown_at).collect()
     }
 
     pub(crate) fn spawn(&self, folder: &Folder, process: usize, more: &[&str]) -> Running {
@@ -36,7 +39,22 @@ impl Processes {
 
     /// Starts all of them.
     pub(crate) fn start(&self, folder: &Folder, more: &[&str]) -> Vec<Running> {
-        (0..self.count).map(|process| self.spawn(folder, process, more)).collect()
+        (0..self.hosts.len()).map(|process| self.spawn(folder, process, more)).collect()
+    }
+
+    /// Waits until one listens for the others.
+    pub(crate) fn wait_for(&self, process: usize) {
+        wait_until("that it listens", || TcpStream::connect(&self.hosts[process]).is_ok());
+    }
+
+    /// Waits until all have met and read.
+    pub(crate) fn wait_until_they_run(&self) {
+        wait_until("that all run", || {
+            self.shown_at.iter().all(|address| {
+                let answer = http_answer(address, "/readyz");
+                !answer.is_empty() && !answer.contains("not running")
+            })
+        });
     }
 }
 

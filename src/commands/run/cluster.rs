@@ -6,7 +6,7 @@
 //! shared, and what `start` means is decided once.
 
 use super::super::connect::{self, ReadTo};
-use super::super::play::job;
+use super::super::play::{job, stop_flag};
 use super::super::{Failure, usage};
 use anyhow::{Context as _, anyhow};
 use bincode::config::standard;
@@ -99,7 +99,7 @@ pub(super) fn lead(
     };
     let terms =
         bincode::serde::encode_to_vec(&terms, standard()).context("the terms of the run")?;
-    let (network, _) = cluster.meet(&fingerprint(settings), Some(terms))?;
+    let (network, _) = cluster.meet(&fingerprint(settings), Some(terms), &*stop_flag()?)?;
     read_own(cluster, job);
     job.peers = Some(Peers {
         cluster: cluster.clone(),
@@ -113,7 +113,7 @@ pub(super) fn lead(
 /// Meets the others as one that is not the first; returns what it is to do, and whether another run
 /// follows.
 pub(super) fn follow(cluster: &Cluster, settings: &Settings) -> Result<(Job, bool), Failure> {
-    let (network, terms) = cluster.meet(&fingerprint(settings), None)?;
+    let (network, terms) = cluster.meet(&fingerprint(settings), None, &*stop_flag()?)?;
     let (terms, _): (Terms, usize) = bincode::serde::decode_from_slice(&terms, standard())
         .context("what process 0 says of how the run goes on")?;
     let read_to = |name: &str| {

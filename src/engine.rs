@@ -336,10 +336,8 @@ fn beginnings(job: &Job) -> Vec<Mark> {
         partition: Partition::default().closed_before(end),
         ..Mark::default()
     });
-    let untold = restored.iter().flat_map(|restored| restored.views.untold());
-    let refused = untold.flat_map(|untold| untold.refused.iter().cloned()).collect();
-    let untold = Choices { refused, ..Choices::default() };
-    let chosen = by_partition(job.chosen.values().chain([&untold]));
+    let untold: Vec<Choices> = restored.map(untold_choices).unwrap_or_default();
+    let chosen = by_partition(job.chosen.values().chain(&untold));
     let begins = job.sources.iter().map(|source| {
         let known = restored.and_then(|restored| restored.partitions.get(source.name()));
         let mut mark = known.unwrap_or(&unknown).clone();
@@ -350,6 +348,13 @@ fn beginnings(job: &Job) -> Vec<Mark> {
         mark
     });
     begins.collect()
+}
+
+/// What the ticks of a checkpoint depend on of what was chosen, and none of them told.
+fn untold_choices(restored: &Checkpoint) -> Vec<Choices> {
+    let untold = restored.views.untold();
+    let untold = untold.map(|untold| untold.of(restored.views.tick, &restored.rules));
+    untold.map(|(passed_over, refused)| Choices { passed_over, refused }).collect()
 }
 
 /// The tick in which a partition's watermark stands at its mark.

@@ -283,6 +283,33 @@ fn a_refusal_that_no_tick_told_of_is_in_the_checkpoint() {
 }
 
 #[test]
+fn a_refusal_that_no_tick_told_of_is_told_behind_those_that_are_decided_again() {
+    let folder = followed("max_ahead = \"1h\"\nidle_timeout = \"off\"");
+    let config = text(&folder.read("run.toml")).replace("\"50ms\"", "\"1h\"");
+    folder.write("run.toml", config);
+    let start_ms = now_ms() / 1_000 * 1_000 - 60_000;
+    let at = |s: i64| start_ms + 1_000 * s;
+    append(&folder, "a.jsonl", &[node("n", at(0)), load("n", "l0", at(0), 12), watermark(at(1))]);
+    append(&folder, "b.jsonl", &[watermark(at(90))]);
+    let running = folder.spawn(&RUN);
+    wait_for(&folder, at(1));
+    let from = append(&folder, "a.jsonl", &[load("n", "f", at(6_000), 99)]);
+    wait_until("the refusal", || text(&folder.read("dead-letters.jsonl")).contains("future"));
+    kill(running);
+
+    // Read again with all that came before it, it is refused before the written tick is decided again.
+    append(&folder, "a.jsonl", &[load("n", "l1", at(50), 13), watermark(at(90))]);
+    let running = folder.spawn(&RUN);
+    wait_for(&folder, at(51));
+    end(running);
+    let told = closed(&folder, at(51));
+    let range =
+        format!(r#""refused":[{{"partition":"file/a.jsonl/0","from":{from},"to":{from}}}]"#);
+    assert!(told.contains(&range), "{told}");
+    assert_repeatable(&folder);
+}
+
+#[test]
 fn a_silence_that_no_tick_told_of_is_in_the_checkpoint() {
     let folder = followed("idle_timeout = \"300ms\"");
     let at = |s: i64| THEN_MS + 1_000 * s;
@@ -299,6 +326,29 @@ fn a_silence_that_no_tick_told_of_is_in_the_checkpoint() {
     append(&folder, "a.jsonl", &[load("n", "l2", at(50), 15), watermark(at(60))]);
     let running = folder.spawn(&RUN);
     wait_for(&folder, at(51));
+    end(running);
+    assert_repeatable(&folder);
+}
+
+#[test]
+fn what_comes_after_an_untold_silence_enters_no_tick_of_the_checkpoint() {
+    let folder = followed("idle_timeout = \"300ms\"");
+    let config = text(&folder.read("run.toml")).replace("\"0s\"", "\"95s\"");
+    folder.write("run.toml", config);
+    let at = |s: i64| THEN_MS + 1_000 * s;
+    append(&folder, "a.jsonl", &[node("n", at(0)), load("n", "l0", at(0), 12)]);
+    // Its watermark is at 5 s, though it brought something to a tick behind the checkpoint.
+    append(&folder, "b.jsonl", &[load("n", "m0", at(0), 13), load("n", "m1", at(100), 20)]);
+    let running = folder.spawn(&RUN);
+    append(&folder, "a.jsonl", &[load("n", "l1", at(1), 14), watermark(at(2))]);
+    wait_for(&folder, at(2));
+    go_on_to_a_checkpoint(&folder, at(20));
+    kill(running);
+
+    append(&folder, "b.jsonl", &[load("n", "m2", at(6), 30), watermark(at(160))]);
+    append(&folder, "a.jsonl", &[load("n", "l2", at(150), 15), watermark(at(160))]);
+    let running = folder.spawn(&RUN);
+    wait_for(&folder, at(151));
     end(running);
     assert_repeatable(&folder);
 }

@@ -344,8 +344,8 @@ pub enum Change {
     Refused(Box<DeadLetter>),
     /// Something to write.
     Decision(Box<Decision>),
-    /// Records that were refused as `future`.
-    OfTheFuture(Refused),
+    /// Records that were refused as `future`, and the first tick that may tell of it.
+    OfTheFuture(Tick, Refused),
     /// A silent partition was not waited for.
     PassedOver {
         /// The partition.

@@ -47,8 +47,23 @@ pub struct Untold {
     /// By partition and the position of its next record: the ticks that do not wait for it and did
     /// not tell so, from the first to the one behind the last.
     passages: BTreeMap<(Text, u64), (Tick, Tick)>,
-    /// Records refused as `future`.
-    pub refused: Vec<Refused>,
+    /// Records refused as `future`, each with the first tick that may tell of it.
+    refused: Vec<(Tick, Refused)>,
+}
+
+impl Untold {
+    /// What is yet to be told of the ticks up to and including `kept`: whom they did not wait for, and
+    /// what was refused before they were closed.
+    #[must_use]
+    pub fn of(&self, kept: Tick, rules: &Rules) -> (Vec<PassedOver>, Vec<Refused>) {
+        let passages = self.passages.iter().filter(|(_, (from, _))| *from <= kept);
+        let passed_over = passages.map(|((partition, position), (_, to))| PassedOver {
+            partition: partition.to_string(),
+            position: *position,
+            tick: rules.end_of((*to - 1).min(kept)),
+        });
+        (passed_over.collect(), self.refused.iter().map(|(_, refused)| refused.clone()).collect())
+    }
 }
 
 impl Closing {
@@ -72,7 +87,11 @@ impl Closing {
             }
             to > from
         });
-        let mut refused = std::mem::take(&mut self.untold.refused);
+        let refused = std::mem::take(&mut self.untold.refused);
+        let (now, later) = refused.into_iter().partition(|(from, _)| *from <= closed);
+        self.untold.refused = later;
+        let now: Vec<(Tick, Refused)> = now;
+        let mut refused: Vec<Refused> = now.into_iter().map(|(_, refused)| refused).collect();
         refused.sort_unstable_by(|a, b| (&a.partition, a.from).cmp(&(&b.partition, b.from)));
         (told, refused)
     }
@@ -112,7 +131,7 @@ impl View for Closing {
                     let passage = passages.entry((partition, position)).or_insert((from, to));
                     passage.1 = to.max(passage.1);
                 }
-                Change::OfTheFuture(refused) => self.untold.refused.push(refused),
+                Change::OfTheFuture(from, refused) => self.untold.refused.push((from, refused)),
                 _ => {}
             }
         }
@@ -134,8 +153,12 @@ impl Saved for Closing {
     }
 
     /// A partition that was passed over may bring records to all ticks behind the checkpoint again.
-    fn restore(&mut self, restored: &Restored, _: Share) {
+    fn restore(&mut self, restored: &Restored, share: Share) {
         self.kept = Some(restored.tick);
+        // All ticks are the first worker's.
+        if share.index != 0 {
+            return;
+        }
         for untold in restored.untold() {
             let Untold { passages, refused } = untold.clone();
             self.untold.refused.extend(refused);
@@ -198,14 +221,32 @@ mod tests {
         let rules = Rules::default();
         let mut closing = Closing::new(&rules);
         let refused = Refused { partition: "p".into(), from: 5, to: 6 };
-        let untold = vec![Change::OfTheFuture(refused.clone()), passed_over(3, 30)];
+        let untold = vec![Change::OfTheFuture(3, refused.clone()), passed_over(3, 30)];
         assert_eq!(close(&mut closing, 3, untold), None, "nothing is written");
         let restored = Restored { tick: 20, pieces: vec![closing.save()] };
+        let mut other = Closing::new(&rules);
+        other.restore(&restored, Share { index: 1, peers: 2 });
+        assert!(other.untold.passages.is_empty() && other.untold.refused.is_empty());
         let mut closing = Closing::new(&rules);
         closing.restore(&restored, Share { index: 0, peers: 1 });
         assert_eq!(close(&mut closing, 20, vec![decided()]), None, "it was written before");
         let told = closed(&mut closing, 25, vec![decided()]).expect("something was decided");
         let silent = PassedOver { partition: "p".into(), position: 77, tick: rules.end_of(20) };
-        assert_eq!((told.of_the_future, told.passed_over), (vec![refused], vec![silent]));
+        let wanted = (vec![silent], vec![refused]);
+        assert_eq!((told.passed_over, told.of_the_future), wanted);
+        assert_eq!(restored.untold().next().map(|untold| untold.of(20, &rules)), Some(wanted));
+    }
+
+    #[test]
+    fn what_was_refused_is_told_by_no_tick_that_is_written_already() {
+        let mut closing = Closing::new(&Rules::default());
+        let refused = Refused { partition: "p".into(), from: 5, to: 6 };
+        let changes = vec![Change::OfTheFuture(9, refused.clone()), decided()];
+        let mut told =
+            |tick, changes| closed(&mut closing, tick, changes).map(|closed| closed.of_the_future);
+        assert_eq!(told(3, changes), Some(Vec::new()));
+        assert_eq!(told(8, vec![decided()]), Some(Vec::new()));
+        assert_eq!(told(12, vec![decided()]), Some(vec![refused]));
+        assert_eq!(told(13, vec![decided()]), Some(Vec::new()));
     }
 }

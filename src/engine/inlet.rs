@@ -176,14 +176,17 @@ struct Held {
 
 impl Held {
     /// Puts out a portion, rows under their ticks. What was refused goes first: it must be durable
-    /// before the tick that is open is. A tick is never closed whose mark is not there.
+    /// before the tick that is open is. As `future` it is for a tick to tell that is not written yet:
+    /// those that are told what they had to. A tick is never closed whose mark is not there.
     fn bring(&mut self, portion: Portion, shared: &Shared, output: &mut Output<'_>) {
         let Portion { letters, refused, rows, watermark, step } = portion;
+        let open = *self.capability.time();
         if let (Some(step), Some(checkpointing)) = (step, &shared.checkpointing) {
-            checkpointing.mark(self.partition, step, *self.capability.time());
+            checkpointing.mark(self.partition, step, open);
         }
+        let from = open.max(shared.first_unwritten);
         let letters = letters.map(Aside::Letters);
-        let refused = refused.into_iter().map(|it| Aside::Chosen(Change::OfTheFuture(it)));
+        let refused = refused.into_iter().map(|it| Aside::Chosen(Change::OfTheFuture(from, it)));
         for aside in letters.into_iter().chain(refused) {
             output.session(&self.capability).give(Brought::Aside(aside));
         }

@@ -21,7 +21,7 @@ use thiserror::Error;
 /// What every checkpoint begins with.
 const MAGIC: &[u8; 16] = b"gridweaver-state";
 /// The form that this program writes and reads: raised with every change of what is kept.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 /// Magic, format, length, checksum.
 const HEADER_BYTES: usize = 16 + 4 + 8 + 16;
 

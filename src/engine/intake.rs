@@ -234,11 +234,16 @@ impl Intake {
         true
     }
 
-    /// It brings something: where it was passed over, that enters no tick closed meanwhile.
-    fn hear(&self, state: &mut State) {
+    /// It brings something, at an offset: where it was passed over, that enters no tick closed
+    /// meanwhile.
+    fn hear(&self, offset: u64, state: &mut State, sorted: &mut Sorted) {
         if state.silence.hear() {
             let open = self.shared.gate.hear(self.partition);
             self.delivery.hear(self.partition, open);
+            if self.shared.checkpointing.is_some() {
+                let mark = Self::mark(offset, state.partition, state);
+                sorted.jumps.push(Jump::Heard(open, mark));
+            }
             let closed = self.shared.rules.start_of(open);
             state.partition = state.partition.closed_before(closed);
         }
@@ -265,7 +270,7 @@ impl Intake {
             match decode(line, self.record_bytes_max) {
                 Ok(record) => self.take(record, offset, line, state, &mut sorted),
                 Err(refusal) => {
-                    self.hear(state);
+                    self.hear(offset, state, &mut sorted);
                     let place = Place { offset, line, before: state.partition };
                     let mut detail = refusal.detail;
                     let length = batch.full_length(index);
@@ -302,7 +307,7 @@ impl Intake {
         }
         sorted.ends_in_future = false;
         if let Some(live) = self.live {
-            self.hear(state);
+            self.hear(offset, state, sorted);
             state.silence.note(time, state.now, live.ahead_max, is_known);
         }
         let place = Place { offset, line, before: state.partition };

@@ -1,8 +1,8 @@
 //! Where a partition is to be read from again, by the last tick that is kept.
 //!
-//! That is the first record admitted to a later tick, or refused as `future` where a later tick is to
-//! tell of it. Records admitted to ticks that are kept may lie behind it, as partitions are not in
-//! order: they are read again and passed over.
+//! That is the first record admitted to a later tick, or heard after a silence that lasted beyond what
+//! is kept, or refused as `future` where a later tick is to tell of it. Records admitted to ticks that
+//! are kept may lie behind it, as partitions are not in order: they are read again and passed over.
 
 use crate::engine::choices::Chosen;
 use crate::engine::intake::Reading;
@@ -31,6 +31,9 @@ pub struct Mark {
 pub(in crate::engine) enum Jump {
     /// Of the first record admitted to a tick later than all before it.
     Admitted(Tick, Mark),
+    /// Of the first record after a silence, which enters this tick or a later one; as if it was not
+    /// heard yet, as no tick may have told of all that was closed without it.
+    Heard(Tick, Mark),
     /// Of a record refused as `future`: it is told of no earlier than in the tick that is open as its
     /// worker takes it up.
     Refused(Mark),
@@ -64,6 +67,7 @@ impl Marks {
         for jump in step.jumps {
             match jump {
                 Jump::Admitted(tick, mark) => self.jumps.push_back((tick, mark, false)),
+                Jump::Heard(tick, mark) => self.jumps.push_back((tick, mark, true)),
                 // Where records are refused one after the other, the first says it for all.
                 Jump::Refused(_)
                     if self.jumps.back().is_some_and(|last| last.0 == open && last.2) => {}
@@ -113,6 +117,21 @@ mod tests {
         assert_eq!([after(2), after(3), after(6), after(7)], [10, 50, 50, 90]);
         marks.extend(step(vec![Jump::Admitted(9, mark(100))], 120), 8);
         assert_eq!(marks.after(8, Time(0)).position, 100);
+    }
+
+    #[test]
+    fn what_came_after_a_silence_is_heard_anew_where_less_of_it_is_kept() {
+        let mut marks = Marks::default();
+        let heard = mark(10);
+        let raised = heard.partition.closed_before(Time(50));
+        let admitted = Mark { partition: raised, ..heard.clone() };
+        marks.extend(step(vec![Jump::Heard(50, heard), Jump::Admitted(60, admitted)], 20), 5);
+        let closed = |end| Partition::default().closed_before(Time(end));
+        for (kept, end, until) in [(6, 7, 7), (49, 50, 50), (50, 51, 50), (59, 60, 50)] {
+            let after = marks.after(kept, Time(end));
+            assert_eq!((after.position, after.partition), (10, closed(until)), "kept {kept}");
+        }
+        assert_eq!(marks.after(60, Time(61)).position, 20);
     }
 
     #[test]

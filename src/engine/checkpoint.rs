@@ -133,6 +133,8 @@ pub(super) struct Checkpointing {
     /// By how many workers of this process the newest ticks were saved.
     saved: Mutex<BTreeMap<Tick, usize>>,
     marks: Mutex<Vec<(Named, Marks)>>,
+    /// What is handed over once so many dead letters are written: those before the marks.
+    withheld: Mutex<Option<(u64, Tick, Saved)>>,
     hand: Hand,
     /// Tells the other processes of a tick that is due.
     tell: Tell,
@@ -168,6 +170,7 @@ impl Checkpointing {
             unsaved: AtomicUsize::new(0),
             saved: Mutex::new(newest.into_iter().map(|newest| (newest, workers)).collect()),
             marks: Mutex::new(marks.collect()),
+            withheld: Mutex::new(None),
             hand,
             tell,
         }
@@ -205,23 +208,29 @@ impl Checkpointing {
         is_all && self.has_saved(tick)
     }
 
-    /// A worker has saved its views at a tick's end. True: nothing waits for it any more.
-    pub(super) fn save(&self, tick: Tick, pieces: Vec<Piece>) -> bool {
+    /// A worker has saved its views at a tick's end. The last one takes the partitions' marks, which are
+    /// for [`Checkpointing::hand_over`]; `letters_sent`: how many dead letters of this process are on
+    /// their way or written.
+    pub(super) fn save(&self, tick: Tick, pieces: Vec<Piece>, letters_sent: impl FnOnce() -> u64) {
         (self.hand)(tick, Saved::Views(pieces));
-        let is_last = {
-            let mut saved = lock(&self.saved);
-            let workers = saved.entry(tick).or_default();
-            *workers += 1;
-            let is_last = *workers == self.workers;
-            if is_last {
-                *saved = saved.split_off(&tick);
-            }
-            is_last
-        };
-        if is_last {
-            (self.hand)(tick, self.partitions(tick));
+        let mut saved = lock(&self.saved);
+        let workers = saved.entry(tick).or_default();
+        *workers += 1;
+        if *workers == self.workers {
+            *saved = saved.split_off(&tick);
+            let partitions = self.partitions(tick);
+            *lock(&self.withheld) = Some((letters_sent(), tick, partitions));
         }
-        is_last && self.has_saved(tick)
+    }
+
+    /// Hands the partitions' marks over once the dead letters before them are written: what is not read
+    /// again must be durable. True: nothing waits for the checkpoint any more.
+    pub(super) fn hand_over(&self, letters_written: impl FnOnce() -> u64) -> bool {
+        let is_durable = |(letters, ..): &mut (u64, _, _)| letters_written() >= *letters;
+        let handed = lock(&self.withheld).take_if(is_durable);
+        let Some((_, tick, partitions)) = handed else { return false };
+        (self.hand)(tick, partitions);
+        self.has_saved(tick)
     }
 
     /// A process has saved all that it has to. True: it was the last one.
@@ -263,4 +272,30 @@ impl Checkpointing {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn marks_are_handed_over_once_the_dead_letters_before_them_are_written() {
+        let handed = Arc::new(Mutex::new(Vec::new()));
+        let hand: Hand = {
+            let handed = Arc::clone(&handed);
+            let are_marks = |saved: &Saved| matches!(saved, Saved::Partitions { .. });
+            Box::new(move |tick, saved| lock(&handed).push((tick, are_marks(&saved))))
+        };
+        let new = |first| Checkpointing::new(2, &Rules::default(), Vec::new(), None, hand, first);
+        let checkpointing = new(None);
+        checkpointing.take_up(7);
+        checkpointing.save(7, Vec::new(), || 4);
+        assert!(!checkpointing.hand_over(|| 4), "the other worker has not saved");
+        checkpointing.save(7, Vec::new(), || 5);
+        assert!(!checkpointing.hand_over(|| 4));
+        assert!(checkpointing.hand_over(|| 5), "nothing waits for it");
+        assert!(!checkpointing.hand_over(|| 6), "once");
+        assert_eq!(*lock(&handed), [(7, false), (7, false), (7, true)]);
+    }
 }

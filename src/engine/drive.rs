@@ -91,6 +91,7 @@ fn work(
     let activators = inlet.activators.clone();
     let mut saving = shared.checkpointing.as_ref().map(|checkpointing| Saving {
         checkpointing,
+        shared,
         to_writer: first.then(|| to_writer.clone()),
         activators: activators.clone(),
         newest: None,
@@ -134,6 +135,7 @@ fn work(
     }
     if let (Some(saving), Some(last)) = (&mut saving, shared.target().checked_sub(1)) {
         saving.save(last, &views);
+        saving.hand_over();
     }
     let seen = if first { see(&views) } else { Seen::default() };
     if let (Some(council), Some(sits)) = (&shared.council, sits) {
@@ -157,6 +159,7 @@ fn work(
 /// A worker's part in checkpoints.
 struct Saving<'a> {
     checkpointing: &'a Checkpointing,
+    shared: &'a Shared,
     /// The first worker's: it alone tells the writer, which it sends all ticks.
     to_writer: Option<Sender<ToWriter>>,
     activators: Activators,
@@ -173,6 +176,7 @@ impl Saving<'_> {
         {
             self.save(due, views);
         }
+        self.hand_over();
     }
 
     fn save(&mut self, tick: Tick, views: &Views) {
@@ -183,7 +187,11 @@ impl Saving<'_> {
         if let Some(to_writer) = &self.to_writer {
             let _ = to_writer.send(ToWriter::Checkpoint(tick));
         }
-        if self.checkpointing.save(tick, views.save()) {
+        self.checkpointing.save(tick, views.save(), || self.shared.gate.letters().0);
+    }
+
+    fn hand_over(&self) {
+        if self.checkpointing.hand_over(|| self.shared.gate.letters().1) {
             self.activators.wake();
         }
     }

@@ -49,6 +49,8 @@ struct State {
     total: Load,
     /// Dead letters on their way to the writer.
     letters: Load,
+    /// All that were ever sent there.
+    letters_sent: u64,
 }
 
 /// How long to sleep before looking at the stop flag again.
@@ -82,6 +84,7 @@ impl Gate {
             in_flight: BTreeMap::new(),
             total: Load::default(),
             letters: Load::default(),
+            letters_sent: 0,
         };
         Self { state: Mutex::new(state), changed: Condvar::new(), limits, clock }
     }
@@ -227,6 +230,13 @@ impl Gate {
         let mut state = self.lock();
         state.letters.records += records;
         state.letters.bytes += bytes;
+        state.letters_sent += records;
+    }
+
+    /// How many dead letters were ever sent to the writer, and how many of them it has written.
+    pub(crate) fn letters(&self) -> (u64, u64) {
+        let state = self.lock();
+        (state.letters_sent, state.letters_sent - state.letters.records)
     }
 
     /// The writer has written dead letters.

@@ -115,6 +115,16 @@ impl Folder {
     }
 }
 
+impl Drop for Folder {
+    /// Of a test that fails it is kept, for whoever looks for the cause.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.disable_cleanup(true);
+            eprintln!("its folder is kept: {}", self.path().display());
+        }
+    }
+}
+
 /// A run under way; killed where its test fails.
 pub(crate) struct Running(pub(crate) Child);
 

@@ -127,6 +127,13 @@ fn assert_repeatable(folder: &Folder) {
     assert_eq!(text(&folder.run(&verify).well()), "no breach\n");
 }
 
+/// The tick that ends then tells that one record of the first file was refused, and no other.
+fn assert_refusal_told(folder: &Folder, end_ms: i64, at: u64) {
+    let told = closed(folder, end_ms);
+    let range = format!(r#""refused":[{{"partition":"file/a.jsonl/0","from":{at},"to":{at}}}]"#);
+    assert!(told.contains(&range), "{told}");
+}
+
 fn assert_same(live: &[u8], again: &[u8]) {
     let (live, again) = (text(live), text(again));
     let (live, again): (Vec<&str>, Vec<&str>) = (live.lines().collect(), again.lines().collect());
@@ -229,10 +236,7 @@ fn a_record_of_the_future_is_refused_once_and_for_all() {
     append(&folder, "b.jsonl", &[watermark(start_ms + 90_000)]);
     let running = folder.spawn(&RUN);
     wait_for(&folder, start_ms + 1_000);
-    let at = first[0].len() + 1;
-    let told = closed(&folder, start_ms + 1_000);
-    let range = format!(r#""refused":[{{"partition":"file/a.jsonl/0","from":{at},"to":{at}}}]"#);
-    assert!(told.contains(&range), "{told}");
+    assert_refusal_told(&folder, start_ms + 1_000, first[0].len() as u64 + 1);
     end(running);
     let letters = text(&folder.read("dead-letters.jsonl"));
     assert!(letters.contains(r#""reason":"future""#) && letters.lines().count() == 1, "{letters}");
@@ -275,10 +279,7 @@ fn a_refusal_that_no_tick_told_of_is_in_the_checkpoint() {
     let running = folder.spawn(&RUN);
     wait_for(&folder, at(51));
     end(running);
-    let told = closed(&folder, at(51));
-    let range =
-        format!(r#""refused":[{{"partition":"file/a.jsonl/0","from":{from},"to":{from}}}]"#);
-    assert!(told.contains(&range), "{told}");
+    assert_refusal_told(&folder, at(51), from);
     assert_repeatable(&folder);
 }
 
@@ -302,53 +303,43 @@ fn a_refusal_that_no_tick_told_of_is_told_behind_those_that_are_decided_again() 
     let running = folder.spawn(&RUN);
     wait_for(&folder, at(51));
     end(running);
-    let told = closed(&folder, at(51));
-    let range =
-        format!(r#""refused":[{{"partition":"file/a.jsonl/0","from":{from},"to":{from}}}]"#);
-    assert!(told.contains(&range), "{told}");
+    assert_refusal_told(&folder, at(51), from);
     assert_repeatable(&folder);
 }
 
-#[test]
-fn a_silence_that_no_tick_told_of_is_in_the_checkpoint() {
+/// Killed at a checkpoint whose ticks passed over the second file and told of it nowhere, it goes on
+/// with what that file brings late, as its replay does. `before`: what the second file brought.
+fn assert_goes_on_behind_an_untold_silence(lateness: &str, before: &[String], late: &str) {
     let folder = followed("idle_timeout = \"300ms\"");
-    let at = |s: i64| THEN_MS + 1_000 * s;
-    append(&folder, "a.jsonl", &[node("n", at(0)), load("n", "l0", at(0), 12)]);
-    append(&folder, "b.jsonl", &[load("n", "m0", at(0), 13)]);
+    folder.write("run.toml", text(&folder.read("run.toml")).replace("\"0s\"", lateness));
+    append(&folder, "a.jsonl", &[node("n", THEN_MS), load("n", "l0", THEN_MS, 12)]);
+    append(&folder, "b.jsonl", before);
     let running = folder.spawn(&RUN);
+    let at = |s: i64| THEN_MS + 1_000 * s;
     append(&folder, "a.jsonl", &[load("n", "l1", at(1), 14), watermark(at(2))]);
     wait_for(&folder, at(2));
     // Ticks close without the other one that have nothing to write, so that none tells of it.
     go_on_to_a_checkpoint(&folder, at(20));
     kill(running);
 
-    append(&folder, "b.jsonl", &[load("n", "m1", at(10), 30), watermark(at(60))]);
-    append(&folder, "a.jsonl", &[load("n", "l2", at(50), 15), watermark(at(60))]);
-    let running = folder.spawn(&RUN);
-    wait_for(&folder, at(51));
-    end(running);
-    assert_repeatable(&folder);
-}
-
-#[test]
-fn what_comes_after_an_untold_silence_enters_no_tick_of_the_checkpoint() {
-    let folder = followed("idle_timeout = \"300ms\"");
-    let config = text(&folder.read("run.toml")).replace("\"0s\"", "\"95s\"");
-    folder.write("run.toml", config);
-    let at = |s: i64| THEN_MS + 1_000 * s;
-    append(&folder, "a.jsonl", &[node("n", at(0)), load("n", "l0", at(0), 12)]);
-    // Its watermark is at 5 s, though it brought something to a tick behind the checkpoint.
-    append(&folder, "b.jsonl", &[load("n", "m0", at(0), 13), load("n", "m1", at(100), 20)]);
-    let running = folder.spawn(&RUN);
-    append(&folder, "a.jsonl", &[load("n", "l1", at(1), 14), watermark(at(2))]);
-    wait_for(&folder, at(2));
-    go_on_to_a_checkpoint(&folder, at(20));
-    kill(running);
-
-    append(&folder, "b.jsonl", &[load("n", "m2", at(6), 30), watermark(at(160))]);
+    append(&folder, "b.jsonl", &[late.to_owned(), watermark(at(160))]);
     append(&folder, "a.jsonl", &[load("n", "l2", at(150), 15), watermark(at(160))]);
     let running = folder.spawn(&RUN);
     wait_for(&folder, at(151));
     end(running);
     assert_repeatable(&folder);
+}
+
+#[test]
+fn a_silence_that_no_tick_told_of_is_in_the_checkpoint() {
+    let late = load("n", "m1", THEN_MS + 10_000, 30);
+    assert_goes_on_behind_an_untold_silence("\"0s\"", &[load("n", "m0", THEN_MS, 13)], &late);
+}
+
+#[test]
+fn what_comes_after_an_untold_silence_enters_no_tick_of_the_checkpoint() {
+    // Its watermark is at 5 s, though it brought something to a tick behind the checkpoint.
+    let before = [load("n", "m0", THEN_MS, 13), load("n", "m1", THEN_MS + 100_000, 20)];
+    let late = load("n", "m2", THEN_MS + 6_000, 30);
+    assert_goes_on_behind_an_untold_silence("\"95s\"", &before, &late);
 }

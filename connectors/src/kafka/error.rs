@@ -196,9 +196,9 @@ pub enum KafkaError {
     },
     /// Another engine has taken over.
     #[error(
-        "another engine with the transactional id `{transactional_id}` has taken over, or this one \
-         was silent for longer than `transaction.timeout.ms`: nothing more was written; stop one of \
-         them, or give each a `transactional_id` of its own, and start again"
+        "another engine with the transactional id `{transactional_id}` has taken over: nothing \
+         more was written; stop one of them, or give each a `transactional_id` of its own, and start \
+         again"
     )]
     Fenced {
         /// The transactional id.

@@ -8,6 +8,8 @@
 //!   its client is given up, and it is read back whether the tick is there: written once, never
 //!   twice. Where the tick topic holds a tick that is neither this one nor the one before,
 //!   another engine has written it, and this sink ends.
+//! - A transaction that lived longer than it may was aborted by the brokers, which call its client
+//!   fenced from then on, as if another engine had taken over. That client is given up too.
 //! - A cluster that is away is waited for, up to ten minutes.
 //!
 //! One case is left to whoever runs the engines: where a second one has just taken over and
@@ -210,10 +212,20 @@ impl KafkaSink {
         }
     }
 
-    /// One transaction. Where it says that it was abortable, it was aborted.
+    /// One transaction. Where it says that it was abortable, it was aborted; where it says that it
+    /// was fenced, it was not for its age.
     fn try_to_write(&mut self, tick: &Tick) -> Result<(), Setback> {
         let life = Duration::from_millis(self.cluster.transaction_timeout_ms());
         let deadline = Instant::now() + life;
+        match self.write_until(tick, deadline) {
+            Err(Setback::Fenced) if Instant::now() >= deadline => {
+                Err(Setback::Unknown("its transaction lived too long".to_owned()))
+            }
+            written => written,
+        }
+    }
+
+    fn write_until(&mut self, tick: &Tick, deadline: Instant) -> Result<(), Setback> {
         let Some(producer) = &mut self.producer else {
             return Err(Setback::Unknown("its client was given up".to_owned()));
         };

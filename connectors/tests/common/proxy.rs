@@ -1,4 +1,4 @@
-//! A TCP proxy before a broker that can hold the answers to commits back, or everything.
+//! A TCP proxy before a broker that can hold records back, the answers to commits, or everything.
 //!
 //! It knows of the protocol only what it takes to find them: each request and each answer is a
 //! length and so many bytes; a request begins with its kind, its version and a number that its
@@ -12,6 +12,8 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+/// The kind of the request that brings records.
+const PRODUCE: i16 = 0;
 /// The kind of the request that ends a transaction.
 const END_TRANSACTION: i16 = 26;
 
@@ -21,6 +23,8 @@ struct Doors {
     are_commits_held: bool,
     /// Whether requests to end a transaction are lost.
     are_commits_lost: bool,
+    /// Whether records wait.
+    are_records_held: bool,
     /// Whether everything waits.
     is_all_held: bool,
     /// How many answers or requests were held or lost.
@@ -66,6 +70,10 @@ impl Proxy {
         self.change(|doors| doors.are_commits_lost = are_lost);
     }
 
+    pub(crate) fn hold_records(&self, are_held: bool) {
+        self.change(|doors| doors.are_records_held = are_held);
+    }
+
     pub(crate) fn hold_all(&self, is_held: bool) {
         self.change(|doors| doors.is_all_held = is_held);
     }
@@ -80,7 +88,7 @@ impl Proxy {
             .doors
             .1
             .wait_timeout_while(doors, Duration::from_secs(20), |doors| doors.held == 0);
-        assert!(!waited.unwrap().1.timed_out(), "no commit came by");
+        assert!(!waited.unwrap().1.timed_out(), "nothing came by that is held");
     }
 
     fn change(&self, change: impl FnOnce(&mut Doors)) {
@@ -108,9 +116,15 @@ impl Proxy {
     }
 
     fn lets_request_pass(&self, request: &[u8], commits: &Mutex<BTreeSet<[u8; 4]>>) -> bool {
-        let doors = self.doors.0.lock().unwrap();
-        let mut doors = self.doors.1.wait_while(doors, |doors| doors.is_all_held).unwrap();
-        let is_commit = request.len() >= 8 && request[..2] == END_TRANSACTION.to_be_bytes();
+        let is = |kind: i16| request.len() >= 8 && request[..2] == kind.to_be_bytes();
+        let (are_records, is_commit) = (is(PRODUCE), is(END_TRANSACTION));
+        let mut doors = self.doors.0.lock().unwrap();
+        if are_records && doors.are_records_held {
+            doors.held += 1;
+            self.doors.1.notify_all();
+        }
+        let waits = |doors: &mut Doors| doors.is_all_held || are_records && doors.are_records_held;
+        let mut doors = self.doors.1.wait_while(doors, waits).unwrap();
         if is_commit {
             commits.lock().unwrap().insert(request[4..8].try_into().unwrap());
         }

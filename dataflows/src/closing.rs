@@ -87,11 +87,8 @@ impl Closing {
             }
             to > from
         });
-        let refused = std::mem::take(&mut self.untold.refused);
-        let (now, later) = refused.into_iter().partition(|(from, _)| *from <= closed);
-        self.untold.refused = later;
-        let now: Vec<(Tick, Refused)> = now;
-        let mut refused: Vec<Refused> = now.into_iter().map(|(_, refused)| refused).collect();
+        let due = self.untold.refused.extract_if(.., |(from, _)| *from <= closed);
+        let mut refused: Vec<Refused> = due.map(|(_, refused)| refused).collect();
         refused.sort_unstable_by(|a, b| (&a.partition, a.from).cmp(&(&b.partition, b.from)));
         (told, refused)
     }

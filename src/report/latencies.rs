@@ -96,8 +96,7 @@ impl Log {
     /// Of what was just measured.
     #[must_use]
     pub fn of(name: &str, latencies: &Latencies) -> Self {
-        let intervals = latencies.by_second.iter();
-        let intervals = intervals.map(|(second, histogram)| (*second as f64, histogram.clone()));
+        let intervals = latencies.intervals().map(|(begin, histogram)| (begin as f64, histogram));
         let (all, intervals) = (latencies.all.clone(), intervals.collect());
         Self { name: name.to_owned(), what: None, all, intervals }
     }

@@ -356,10 +356,11 @@ impl Intake {
                 self.refuse(Reason::Late, detail, place, state, sorted);
             }
             Admission::Admitted { tick, very_late } => {
-                self.note_jump(tick, place, state, sorted);
+                if state.newest < Some(tick) {
+                    self.jump(tick, place, state, sorted);
+                }
                 let first = state.reading.first_tick.map_or(tick, |first| first.min(tick));
                 state.reading.first_tick = Some(first);
-                self.shared.horizon.fetch_max(tick + 1, Ordering::SeqCst);
                 if self.shared.open_from.is_some_and(|open| tick >= open) {
                     state.reading.open += 1;
                 } else if tick >= self.shared.first_open {
@@ -371,12 +372,10 @@ impl Intake {
         }
     }
 
-    /// Notes where a later tick than all before begins.
-    fn note_jump(&self, tick: Tick, place: &Place<'_>, state: &mut State, sorted: &mut Sorted) {
-        if state.newest >= Some(tick) {
-            return;
-        }
+    /// A later tick than all before begins.
+    fn jump(&self, tick: Tick, place: &Place<'_>, state: &mut State, sorted: &mut Sorted) {
         state.newest = Some(tick);
+        self.shared.horizon.fetch_max(tick + 1, Ordering::SeqCst);
         if self.shared.checkpointing.is_some() {
             let mark = Self::mark(place.offset, place.before, state);
             sorted.jumps.push(Jump::Admitted(tick, mark));

@@ -10,17 +10,18 @@ use crate::change::{AreaKey, Change, Figures, Reading};
 use crate::row::Row;
 use gridweaver_model::rules::Stale;
 use gridweaver_model::{Lookup, Rules, Text, Tick, Time, Watts};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The state of `totals`.
 pub struct Totals {
     rules: Rules,
     numbers: Lookup<Text, u32>,
     nodes: Vec<Node>,
-    sums: BTreeMap<AreaKey, Sums>,
+    sums: Lookup<AreaKey, Sums>,
     /// Which nodes may go stale in a tick.
     due: BTreeMap<Tick, Vec<u32>>,
-    touched: BTreeSet<AreaKey>,
+    /// The areas whose sums are touched, each once.
+    touched: Vec<AreaKey>,
 }
 
 #[derive(Default)]
@@ -36,6 +37,7 @@ struct Node {
 struct Sums {
     figures: Figures,
     told: Option<Figures>,
+    is_touched: bool,
     /// Who holds the newest reading has left: it must be looked for.
     newest_left: bool,
 }
@@ -48,9 +50,9 @@ impl Totals {
             rules: rules.clone(),
             numbers: Lookup::default(),
             nodes: Vec::new(),
-            sums: BTreeMap::new(),
+            sums: Lookup::default(),
             due: BTreeMap::new(),
-            touched: BTreeSet::new(),
+            touched: Vec::new(),
         }
     }
 
@@ -79,25 +81,30 @@ impl Totals {
         self.rules.first_ending_at_or_after(Time(time.0 + self.rules.stale_after.0 + 1))
     }
 
-    /// Takes a node out of its area's sums, changes it, and puts it back.
+    /// Changes a node, and the sums of its area by what that changes.
     fn change(&mut self, number: u32, change: impl FnOnce(&mut Node)) {
         let node = &mut self.nodes[number as usize];
-        let old = node.area;
-        if let Some(area) = old {
-            self.sums.entry(area).or_default().count(node, self.rules.stale, -1);
-            self.touched.insert(area);
-        }
+        let Some(area) = node.area else { return change(node) };
+        let sums = touched(&mut self.sums, &mut self.touched, area);
+        sums.count(node, self.rules.stale, -1);
         change(node);
-        if let Some(area) = node.area {
-            let sums = self.sums.entry(area).or_default();
-            sums.count(node, self.rules.stale, 1);
-            self.touched.insert(area);
+        sums.count(node, self.rules.stale, 1);
+    }
+
+    /// Moves a node from the sums of one area to those of another.
+    fn place(&mut self, number: u32, area: Option<AreaKey>) {
+        let node = &mut self.nodes[number as usize];
+        let old = std::mem::replace(&mut node.area, area);
+        if let Some(old) = old {
+            let sums = touched(&mut self.sums, &mut self.touched, old);
+            sums.count(node, self.rules.stale, -1);
+            let newest = node.reading.map(|reading| reading.time);
+            sums.newest_left |=
+                newest.is_some() && sums.figures.newest == newest && area != Some(old);
         }
-        if let (Some(area), Some(reading)) = (old, &node.reading)
-            && node.area != old
-            && let Some(sums) = self.sums.get_mut(&area)
-        {
-            sums.newest_left |= sums.figures.newest == Some(reading.time);
+        if let Some(area) = area {
+            let sums = touched(&mut self.sums, &mut self.touched, area);
+            sums.count(node, self.rules.stale, 1);
         }
     }
 
@@ -137,8 +144,10 @@ impl Totals {
     }
 
     fn tell(&mut self, out: &mut Vec<Change>) {
-        for area in std::mem::take(&mut self.touched) {
+        self.touched.sort_unstable();
+        for area in self.touched.drain(..) {
             let Some(sums) = self.sums.get_mut(&area) else { continue };
+            sums.is_touched = false;
             if std::mem::take(&mut sums.newest_left) {
                 let inside = self.nodes.iter().filter(|node| node.area == Some(area));
                 sums.figures.newest = inside.filter_map(|node| Some(node.reading?.time)).max();
@@ -149,6 +158,19 @@ impl Totals {
             }
         }
     }
+}
+
+/// The sums of an area, which is to be told of.
+fn touched<'a>(
+    sums: &'a mut Lookup<AreaKey, Sums>,
+    touched: &mut Vec<AreaKey>,
+    area: AreaKey,
+) -> &'a mut Sums {
+    let sums = sums.entry(area).or_default();
+    if !std::mem::replace(&mut sums.is_touched, true) {
+        touched.push(area);
+    }
+    sums
 }
 
 impl Node {
@@ -199,14 +221,13 @@ impl View for Totals {
                 }
                 Change::Placed { node, area } => {
                     let number = self.number(node);
-                    self.change(number, |node| node.area = area);
+                    self.place(number, area);
                 }
                 Change::Bid { offer: Some(offer), .. } => {
                     offer.node.iter().for_each(|node| self.name(node, out));
                 }
                 Change::Area { area, identity: None } => {
-                    self.touched.insert(area);
-                    self.sums.entry(area).or_default().told = None;
+                    touched(&mut self.sums, &mut self.touched, area).told = None;
                 }
                 _ => {}
             }

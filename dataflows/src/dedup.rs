@@ -64,7 +64,23 @@ pub struct Dedup {
     rules: Rules,
     remembered: Remembered,
     /// What passed first in the tick at hand; its memory is used from tick to tick.
-    admitted_now: Vec<(u128, (usize, usize))>,
+    admitted_now: Vec<(u128, Place)>,
+}
+
+/// Which batch of a tick, and which row of it.
+type Place = (usize, usize);
+
+/// What was found of the rows of a tick.
+#[derive(Default)]
+struct Judged {
+    /// Those that lose against another copy of the same tick or against memory, in order.
+    losers: Vec<Place>,
+    /// Those that are not to be trusted, in order.
+    bad: Vec<Place>,
+    /// How many are late.
+    late: u64,
+    /// Of each batch, whether its rows are of several families.
+    mixed: Vec<bool>,
 }
 
 impl Dedup {
@@ -80,13 +96,16 @@ impl Dedup {
         self.rules.tick_of(time + self.rules.dedup_window)
     }
 
-    /// Which rows lose against another copy of the same tick or against memory.
-    fn losers(&mut self, tick: Tick, batches: &Batches<Row>) -> Lookup<(usize, usize), ()> {
-        let mut losers = Lookup::default();
-        let mut contested: Lookup<u128, Vec<(usize, usize)>> = Lookup::default();
+    /// Looks at every row of a tick once, and remembers those that pass.
+    fn judge(&mut self, tick: Tick, batches: &Batches<Row>) -> Judged {
+        let mut judged = Judged::default();
+        let mut contested: Lookup<u128, Vec<Place>> = Lookup::default();
         self.admitted_now.clear();
+        let begin = if tick == 0 { Time(i64::MIN) } else { self.rules.start_of(tick) };
         let mut group = [0; GROUP];
         for (batch, rows) in batches.iter().enumerate() {
+            let family = rows.first().map(Row::family);
+            let mut is_mixed = false;
             for (first, rows) in rows.chunks(GROUP).enumerate() {
                 for (identity, row) in group.iter_mut().zip(rows) {
                     *identity = identity_of(&row.record);
@@ -95,37 +114,46 @@ impl Dedup {
                 for (at, (identity, row)) in group.into_iter().zip(rows).enumerate() {
                     let place = (batch, first * GROUP + at);
                     let version = &row.record.envelope.version;
-                    if self.remembered.seen(identity, tick).is_some() {
-                        contested.entry(identity).or_default().push(place);
-                    } else {
-                        let until = self.remembered_until(version.time);
-                        self.remembered.insert(identity, version.sequence, until.max(tick));
+                    let until = self.remembered_until(version.time).max(tick);
+                    if self.remembered.admit(identity, version.sequence, until, tick) {
                         self.admitted_now.push((identity, place));
+                    } else {
+                        contested.entry(identity).or_default().push(place);
+                    }
+                    judged.late += u64::from(version.time < begin);
+                    is_mixed |= Some(row.family()) != family;
+                    if is_bad(&row.record) {
+                        judged.bad.push(place);
                     }
                 }
             }
+            judged.mixed.push(is_mixed);
         }
-        if contested.is_empty() {
-            return losers;
+        if !contested.is_empty() {
+            self.settle_all(tick, contested, batches, &mut judged.losers);
         }
+        judged
+    }
+
+    /// Decides the identities that came more than once.
+    fn settle_all(
+        &mut self,
+        tick: Tick,
+        contested: Lookup<u128, Vec<Place>>,
+        batches: &Batches<Row>,
+        losers: &mut Vec<Place>,
+    ) {
         // A copy that found no memory and came first in this tick is one of its group too.
-        let mut fresh: Lookup<u128, (usize, usize)> = Lookup::default();
+        let mut fresh: Lookup<u128, Place> = Lookup::default();
         for (identity, place) in self.admitted_now.drain(..) {
             if contested.contains_key(&identity) {
                 fresh.insert(identity, place);
             }
         }
         for (identity, places) in contested {
-            self.settle(
-                tick,
-                identity,
-                places,
-                fresh.get(&identity).copied(),
-                batches,
-                &mut losers,
-            );
+            self.settle(tick, identity, places, fresh.get(&identity).copied(), batches, losers);
         }
-        losers
+        losers.sort_unstable();
     }
 
     /// Decides one identity that came more than once.
@@ -133,12 +161,12 @@ impl Dedup {
         &mut self,
         tick: Tick,
         identity: u128,
-        mut places: Vec<(usize, usize)>,
-        fresh: Option<(usize, usize)>,
+        mut places: Vec<Place>,
+        fresh: Option<Place>,
         batches: &Batches<Row>,
-        losers: &mut Lookup<(usize, usize), ()>,
+        losers: &mut Vec<Place>,
     ) {
-        let record = |place: &(usize, usize)| &batches[place.0][place.1].record;
+        let record = |place: &Place| &batches[place.0][place.1].record;
         let passed_before =
             if fresh.is_some() { None } else { self.remembered.seen(identity, tick) };
         places.extend(fresh);
@@ -151,11 +179,7 @@ impl Dedup {
             let until = self.remembered_until(version.time).max(tick);
             self.remembered.insert(identity, version.sequence, until);
         }
-        for place in places {
-            if place != winner || !passes {
-                losers.insert(place, ());
-            }
-        }
+        losers.extend(places.into_iter().filter(|place| *place != winner || !passes));
     }
 }
 
@@ -176,17 +200,17 @@ pub fn identity_of(record: &Record) -> u128 {
 #[must_use]
 pub fn identity(source: &str, id: &str) -> u128 {
     let (source, id) = (source.as_bytes(), id.as_bytes());
-    let mut buffer = [0xff_u8; 257];
-    if source.len() + id.len() >= buffer.len() {
-        // No record that was read has such names, but one made by hand may.
-        let mut long = vec![0xff_u8; source.len() + id.len() + 1];
-        long[..source.len()].copy_from_slice(source);
-        long[source.len() + 1..].copy_from_slice(id);
-        return xxhash_rust::xxh3::xxh3_128(&long);
+    let length = source.len() + 1 + id.len();
+    let write = |text: &mut [u8]| {
+        text[..source.len()].copy_from_slice(source);
+        text[source.len()] = 0xff;
+        text[source.len() + 1..].copy_from_slice(id);
+        xxhash_rust::xxh3::xxh3_128(text)
+    };
+    match [0; 64].get_mut(..length) {
+        Some(short) => write(short),
+        None => write(&mut vec![0; length]),
     }
-    buffer[..source.len()].copy_from_slice(source);
-    buffer[source.len() + 1..=source.len() + id.len()].copy_from_slice(id);
-    xxhash_rust::xxh3::xxh3_128(&buffer[..=source.len() + id.len()])
 }
 
 /// By which of its 128 bits an identity is sharded.
@@ -220,28 +244,27 @@ impl View for Dedup {
     fn close(
         &mut self,
         tick: Tick,
-        rows: Batches<Row>,
+        mut rows: Batches<Row>,
         _: Batches<Change>,
         out: &mut Vec<Settled>,
     ) -> Option<Tick> {
-        let losers = self.losers(tick, &rows);
-        let mut outcomes = Outcomes::default();
-        for (batch, mut rows) in rows.into_iter().enumerate() {
-            // From the end, so that what takes a removed row's place has been looked at.
-            for at in (0..rows.len()).rev() {
-                let row = &rows[at];
-                outcomes.late += u64::from(self.rules.tick_of(row.record.time()) < tick);
-                if !losers.is_empty() && losers.contains_key(&(batch, at)) {
-                    outcomes.duplicates += 1;
-                } else if is_bad(&row.record) {
-                    outcomes.bad_quality += 1;
-                } else {
-                    outcomes.applied += 1;
-                    continue;
-                }
-                rows.swap_remove(at);
-            }
-            hand_on(rows, out);
+        let Judged { mut losers, mut bad, late, mixed } = self.judge(tick, &rows);
+        bad.retain(|place| losers.binary_search(place).is_err());
+        let mut outcomes = Outcomes {
+            applied: 0,
+            duplicates: losers.len() as u64,
+            bad_quality: bad.len() as u64,
+            late,
+        };
+        losers.append(&mut bad);
+        losers.sort_unstable();
+        // From the end, so that what takes a removed row's place is to stay.
+        for (batch, at) in losers.into_iter().rev() {
+            rows[batch].swap_remove(at);
+        }
+        for (rows, is_mixed) in rows.into_iter().zip(mixed) {
+            outcomes.applied += rows.len() as u64;
+            hand_on(rows, is_mixed, out);
         }
         out.push(Settled::Outcomes(outcomes));
         None
@@ -249,9 +272,12 @@ impl View for Dedup {
 }
 
 /// Hands a batch on: whole where it is of one family, as intakes make them, else apart.
-fn hand_on(mut rows: Vec<Row>, out: &mut Vec<Settled>) {
+fn hand_on(mut rows: Vec<Row>, is_mixed: bool, out: &mut Vec<Settled>) {
     while let Some(family) = rows.first().map(Row::family) {
-        let others = rows.extract_if(.., |row| row.family() != family).collect();
+        let others = match is_mixed {
+            true => rows.extract_if(.., |row| row.family() != family).collect(),
+            false => Vec::new(),
+        };
         out.push(Settled::Rows(family, std::mem::replace(&mut rows, others)));
     }
 }

@@ -1,29 +1,28 @@
 //! Identities seen within the dedup window, each with its sequence and the last tick in which it
 //! is remembered.
 //!
-//! Open addressing with 32 bytes a slot, in shards. An identity is a hash already: its upper bits
-//! choose the shard, its lower ones the place, so that slots stand in the order of their hashes
-//! and a rebuild runs through memory once. Nothing is ever taken out; an entry whose tick is over
-//! counts as absent, its slot is taken by the next that comes by, and a rebuild leaves it behind.
+//! In shards, which an identity's bits choose: it is a hash already. The entries of a shard stand in
+//! the order in which they came, 32 bytes each, and memory is not touched before one comes. They
+//! are found by open addressing: a place has a number, that of its entry, and a tag of one byte, 0
+//! where nothing ever stood, else bits of the identity. Most of what is asked about was never seen,
+//! and the tags say so; they fit the caches where the entries do not. Nothing is ever taken out: an
+//! entry whose tick is over counts as absent, and a rebuild leaves it behind.
 //!
-//! It promises that memory follows what is remembered: a shard is rebuilt at the size of its live
-//! entries when it fills up, and every new tick looks at one shard that may have become too large.
-//! Each shard has a fill limit of its own, or all would grow in the same tick.
+//! It promises that memory follows what is remembered: a shard that is full is rebuilt with room
+//! for its live entries and some more, and every new tick looks at one shard that may have become
+//! too large. Each shard gets a share of room of its own, or all would grow in the same tick.
 //!
 //! Ticks never fall: what has once expired may be gone when an earlier tick asks.
 
 use gridweaver_model::Tick;
 
 const SHARDS: usize = 64;
-/// Shards are rebuilt when this share of their slots is used, the first of them at `FILL_LEAST`.
-const FILL_LEAST: usize = 52;
-const FILL_MOST: usize = FILL_LEAST + SHARDS / 3;
-/// What a rebuild leaves used. Far enough below the limits that rebuilds are rare.
-const FILL_REBUILT: usize = 36;
-const LEAST_SLOTS: usize = 16;
-
-// Every probe ends at a slot that is not used.
-const _: () = assert!(FILL_REBUILT < FILL_LEAST && FILL_MOST < 80 && LEAST_SLOTS > 4);
+/// The room that a rebuild gives for a hundred live entries: the first shard gets `ROOM_LEAST`, each
+/// more than the one before. Enough that rebuilds are rare.
+const ROOM_LEAST: usize = 144;
+const LEAST_ROOM: usize = 12;
+/// How many of a hundred places are used when a shard is full. Every probe ends at one that is not.
+const FILL: usize = 75;
 
 /// See the module's documentation.
 pub struct Remembered {
@@ -33,82 +32,109 @@ pub struct Remembered {
 }
 
 #[derive(Clone, Copy)]
-struct Slot {
+struct Entry {
     identity: u128,
     sequence: u64,
-    /// The first tick in which it is forgotten; 0 where the slot was never used.
+    /// The first tick in which it is forgotten.
     end: Tick,
 }
 
-/// A slot as it is kept: in plain words, which the allocator hands out zeroed, so that a new shard
-/// is not written before it is used.
-type Words = [u64; 4];
-
-const UNUSED: Words = [0; 4];
+/// The tag of a place where nothing ever stood.
+const UNUSED: u8 = 0;
 
 struct Shard {
-    slots: Vec<Words>,
-    /// Slots that hold an entry, live or not.
-    used: usize,
-    /// The most that may be used of a hundred.
-    fill: usize,
+    /// At most `room`, live or not.
+    entries: Vec<Entry>,
+    room: usize,
+    /// Of each place.
+    tags: Vec<u8>,
+    /// Of each place, where the tag says that it is used.
+    numbers: Vec<u32>,
+    /// The room that a rebuild gives for a hundred live entries.
+    room_percent: usize,
 }
 
 impl Remembered {
     /// Remembers nothing.
     #[must_use]
     pub fn new() -> Self {
-        let shard = |number| Shard { slots: Vec::new(), used: 0, fill: FILL_LEAST + number / 3 };
+        let shard = |number| Shard {
+            entries: Vec::new(),
+            room: 0,
+            tags: Vec::new(),
+            numbers: Vec::new(),
+            room_percent: ROOM_LEAST + number,
+        };
         Self { shards: (0..SHARDS).map(shard).collect(), now: 0 }
     }
 
-    /// Brings the slots of some identities near, all at once: one at a time, [`Remembered::seen`]
+    /// Brings the tags of some identities near, all at once: one at a time, [`Remembered::admit`]
     /// waits for memory most of its time. Twelve or so is a good number. Changes nothing.
     pub fn approach(&self, identities: &[u128]) {
         let touched = identities.iter().map(|identity| {
             let shard = &self.shards[shard_of(*identity)];
-            shard.slots.get(shard.home(*identity)).map_or(0, |words| Slot::of(words).end)
+            shard.tags.get(shard.home(*identity)).copied().unwrap_or(UNUSED)
         });
-        std::hint::black_box(touched.fold(0, |all, end| all ^ end));
+        std::hint::black_box(touched.fold(UNUSED, |all, tag| all ^ tag));
     }
 
     /// The sequence of an identity where it is remembered in that tick.
     pub fn seen(&mut self, identity: u128, tick: Tick) -> Option<u64> {
+        self.advance(tick);
+        let shard = &self.shards[shard_of(identity)];
+        let entry = &shard.entries[shard.find(identity).ok()?];
+        (entry.end > tick).then_some(entry.sequence)
+    }
+
+    /// Remembers an identity up to and including the tick `until`, unless it is remembered in that
+    /// `tick` already; says whether it was not.
+    pub fn admit(&mut self, identity: u128, sequence: u64, until: Tick, tick: Tick) -> bool {
+        self.advance(tick);
+        let shard = &mut self.shards[shard_of(identity)];
+        shard.make_room(tick);
+        let found = shard.find(identity);
+        if found.is_ok_and(|number| shard.entries[number].end > tick) {
+            return false;
+        }
+        shard.put(found, Entry { identity, sequence, end: until.saturating_add(1) });
+        true
+    }
+
+    fn advance(&mut self, tick: Tick) {
         if tick > self.now {
             self.now = tick;
             let number = usize::try_from(tick).unwrap_or(0) % SHARDS;
             self.shards[number].shrink(tick);
         }
-        let slot = self.shards[shard_of(identity)].find(identity)?;
-        (slot.end > tick).then_some(slot.sequence)
     }
 
     /// Remembers an identity up to and including the tick `until`, instead of what was remembered
     /// of it before.
     pub fn insert(&mut self, identity: u128, sequence: u64, until: Tick) {
-        let slot = Slot { identity, sequence, end: until.saturating_add(1) };
-        self.shards[shard_of(identity)].insert(&slot, self.now);
+        let shard = &mut self.shards[shard_of(identity)];
+        shard.make_room(self.now);
+        let found = shard.find(identity);
+        shard.put(found, Entry { identity, sequence, end: until.saturating_add(1) });
     }
 
-    /// How many identities are remembered in that tick. It looks at every slot.
+    /// How many identities are remembered in that tick. It looks at every entry.
     #[must_use]
     pub fn len(&self, tick: Tick) -> usize {
-        self.shards.iter().map(|shard| shard.live(tick)).sum()
+        self.shards.iter().map(|shard| shard.live(tick).count()).sum()
     }
 
     /// What is remembered in the latest tick that was asked about, in no order: (identity,
     /// sequence, last tick). Inserting all of it into an empty memory gives the same memory.
     #[must_use]
     pub fn entries(&self) -> Vec<(u128, u64, Tick)> {
-        let slots = self.shards.iter().flat_map(|shard| &shard.slots);
-        let live = slots.map(Slot::of).filter(|slot| slot.end > self.now);
-        live.map(|slot| (slot.identity, slot.sequence, slot.end - 1)).collect()
+        let live = self.shards.iter().flat_map(|shard| shard.live(self.now));
+        live.map(|entry| (entry.identity, entry.sequence, entry.end - 1)).collect()
     }
 
     /// The memory that is held, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.shards.iter().map(|shard| shard.slots.capacity() * size_of::<Words>()).sum()
+        self.shards.iter().map(Shard::bytes).sum()
     }
 }
 
@@ -122,94 +148,97 @@ fn shard_of(identity: u128) -> usize {
     (identity >> 64) as usize % SHARDS
 }
 
-impl Slot {
-    fn of([low, high, sequence, end]: &Words) -> Self {
-        let identity = u128::from(*high) << 64 | u128::from(*low);
-        Self { identity, sequence: *sequence, end: *end }
-    }
-
-    fn words(&self) -> Words {
-        [self.identity as u64, (self.identity >> 64) as u64, self.sequence, self.end]
-    }
+/// Never that of a place where nothing stood.
+fn tag_of(identity: u128) -> u8 {
+    (identity >> 120) as u8 | 1
 }
 
 impl Shard {
-    /// Where an identity belongs: its lower half as a fraction of all slots.
+    /// Where an identity belongs: its lower half as a fraction of all places.
     fn home(&self, identity: u128) -> usize {
         let fraction = u128::from(identity as u64);
-        ((fraction * self.slots.len() as u128) >> 64) as usize
+        ((fraction * self.tags.len() as u128) >> 64) as usize
     }
 
-    fn after(&self, at: usize) -> usize {
-        if at + 1 == self.slots.len() { 0 } else { at + 1 }
-    }
-
-    fn find(&self, identity: u128) -> Option<Slot> {
+    /// The number of an identity's entry; else the unused place where it would be put.
+    fn find(&self, identity: u128) -> Result<usize, usize> {
+        let tag = tag_of(identity);
         let mut at = self.home(identity);
         loop {
-            let slot = Slot::of(self.slots.get(at)?);
-            if slot.end == 0 {
-                return None;
+            // Where there is no place yet, there is no tag.
+            let seen = self.tags.get(at).copied().unwrap_or(UNUSED);
+            if seen == UNUSED {
+                return Err(at);
             }
-            if slot.identity == identity {
-                return Some(slot);
+            if seen == tag {
+                let number = self.numbers[at] as usize;
+                if self.entries[number].identity == identity {
+                    return Ok(number);
+                }
             }
-            at = self.after(at);
+            at = if at + 1 == self.tags.len() { 0 } else { at + 1 };
         }
     }
 
-    fn insert(&mut self, new: &Slot, now: Tick) {
-        if (self.used + 1) * 100 > self.slots.len() * self.fill {
+    fn put(&mut self, found: Result<usize, usize>, entry: Entry) {
+        match found {
+            Ok(number) => self.entries[number] = entry,
+            Err(place) => {
+                self.refer(place, entry.identity, self.entries.len());
+                self.entries.push(entry);
+            }
+        }
+    }
+
+    /// Puts the number of an identity's entry at a place.
+    fn refer(&mut self, place: usize, identity: u128, number: usize) {
+        self.tags[place] = tag_of(identity);
+        self.numbers[place] = u32::try_from(number).expect("fewer than 2^32 entries in a shard");
+    }
+
+    /// Makes sure that one more fits.
+    fn make_room(&mut self, now: Tick) {
+        if self.entries.len() == self.room {
             self.rebuild(now);
         }
-        let mut at = self.home(new.identity);
-        let mut over = None;
-        loop {
-            let slot = Slot::of(&self.slots[at]);
-            if slot.end == 0 || slot.identity == new.identity {
-                break;
-            }
-            if slot.end <= now && over.is_none() {
-                over = Some(at);
-            }
-            at = self.after(at);
-        }
-        let unused = Slot::of(&self.slots[at]).end == 0;
-        // The place of one that is over serves again; what stands behind it is still found.
-        let place = over.filter(|_| unused).unwrap_or(at);
-        self.used += usize::from(unused && place == at);
-        self.slots[place] = new.words();
     }
 
-    fn live(&self, tick: Tick) -> usize {
-        self.slots.iter().filter(|words| Slot::of(words).end > tick).count()
+    /// What is remembered in a tick.
+    fn live(&self, tick: Tick) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| entry.end > tick)
+    }
+
+    fn room_for(&self, live: usize) -> usize {
+        (live * self.room_percent / 100).max(LEAST_ROOM)
     }
 
     /// Gives memory back where most of it holds nothing any more.
     fn shrink(&mut self, now: Tick) {
-        if self.slots.len() > LEAST_SLOTS && self.slots.len() > 2 * slots_for(self.live(now)) {
+        if self.room > LEAST_ROOM && self.room > 2 * self.room_for(self.live(now).count()) {
             self.rebuild(now);
         }
     }
 
-    /// Moves what is live to as many slots as it needs.
+    /// Keeps what is live, with as much room as it needs.
     fn rebuild(&mut self, now: Tick) {
-        let slots = vec![UNUSED; slots_for(self.live(now))];
-        let old = std::mem::replace(&mut self.slots, slots);
-        self.used = 0;
-        for words in old.into_iter().filter(|words| Slot::of(words).end > now) {
-            let mut at = self.home(Slot::of(&words).identity);
-            while Slot::of(&self.slots[at]).end != 0 {
-                at = self.after(at);
+        self.entries.retain(|entry| entry.end > now);
+        self.room = self.room_for(self.entries.len());
+        self.entries.shrink_to(self.room);
+        self.entries.reserve_exact(self.room - self.entries.len());
+        let places = self.room * 100 / FILL;
+        (self.tags, self.numbers) = (vec![UNUSED; places], vec![0; places]);
+        for number in 0..self.entries.len() {
+            let identity = self.entries[number].identity;
+            if let Err(place) = self.find(identity) {
+                self.refer(place, identity, number);
             }
-            self.slots[at] = words;
-            self.used += 1;
         }
     }
-}
 
-fn slots_for(live: usize) -> usize {
-    (live * 100 / FILL_REBUILT).max(LEAST_SLOTS)
+    fn bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>()
+            + self.tags.len() * (size_of::<u8>() + size_of::<u32>())
+    }
 }
 
 #[cfg(test)]
@@ -228,13 +257,15 @@ mod tests {
     enum Step {
         Ask(u64),
         Insert(u64, u64, Tick),
+        Admit(u64, u64, Tick),
         Advance(Tick),
     }
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
             4 => (0..300u64).prop_map(Step::Ask),
-            8 => (0..300u64, any::<u64>(), 0..12u64).prop_map(|(a, b, c)| Step::Insert(a, b, c)),
+            4 => (0..300u64, any::<u64>(), 0..12u64).prop_map(|(a, b, c)| Step::Insert(a, b, c)),
+            8 => (0..300u64, any::<u64>(), 0..12u64).prop_map(|(a, b, c)| Step::Admit(a, b, c)),
             1 => (0..6u64).prop_map(Step::Advance),
         ]
     }
@@ -266,6 +297,15 @@ mod tests {
                         let _ = memory.seen(identity(number), tick);
                         memory.insert(identity(number), sequence, tick + ticks);
                         map.insert(identity(number), (sequence, tick + ticks));
+                    }
+                    Step::Admit(number, sequence, ticks) => {
+                        let is_new =
+                            map.get(&identity(number)).is_none_or(|(_, until)| *until < tick);
+                        let admitted = memory.admit(identity(number), sequence, tick + ticks, tick);
+                        prop_assert_eq!(admitted, is_new);
+                        if is_new {
+                            map.insert(identity(number), (sequence, tick + ticks));
+                        }
                     }
                     Step::Advance(ticks) => tick += ticks,
                 }
@@ -307,7 +347,7 @@ mod tests {
             peak = peak.max(memory.bytes());
         }
         let live = 2000 * usize::try_from(window + 1).unwrap();
-        assert!(peak < live * 32 * 4, "{peak} bytes for {live} entries");
+        assert!(peak < live * 32 * 3, "{peak} bytes for {live} entries");
         assert!(memory.bytes() < peak / 20, "{} of {peak} bytes", memory.bytes());
         assert_eq!(memory.entries().len(), 20 * 21);
     }
@@ -317,12 +357,11 @@ mod tests {
         let mut memory = Remembered::new();
         let (mut most, mut growths) = (0, 0);
         for batch in 0..2000u64 {
-            let before: Vec<usize> = memory.shards.iter().map(|shard| shard.slots.len()).collect();
+            let before: Vec<usize> = memory.shards.iter().map(|shard| shard.room).collect();
             for number in batch * 100..(batch + 1) * 100 {
                 memory.insert(spread(number), 0, 1);
             }
-            let grown =
-                memory.shards.iter().zip(before).filter(|(shard, old)| shard.slots.len() > *old);
+            let grown = memory.shards.iter().zip(before).filter(|(shard, old)| shard.room > *old);
             let grown = grown.count();
             growths += grown;
             if batch > 200 {

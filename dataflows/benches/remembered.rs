@@ -1,4 +1,4 @@
-//! What does the memory of `dedup` cost an identity, and what does bringing a dozen slots near
+//! What does the memory of `dedup` cost an identity, and what does bringing a dozen tags near
 //! before looking at them save, where they are in no cache?
 
 #[path = "common/shared.rs"]
@@ -48,7 +48,7 @@ fn identities(random: &mut Random) -> Vec<u128> {
     (0..NEW).map(|_| u128::from(random.next()) << 64 | u128::from(random.next())).collect()
 }
 
-/// Looks each one up and remembers it where it is new; returns how many were.
+/// Remembers those that are new; returns how many were.
 fn admit(
     memory: &mut Remembered,
     identities: &[u128],
@@ -62,10 +62,7 @@ fn admit(
             memory.approach(identities);
         }
         for identity in identities {
-            if memory.seen(*identity, tick).is_none() {
-                memory.insert(*identity, 1, tick + window);
-                new += 1;
-            }
+            new += usize::from(memory.admit(*identity, 1, tick + window, tick));
         }
     }
     new

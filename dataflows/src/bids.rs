@@ -240,7 +240,7 @@ impl View for Bids {
 
 impl Saved for Bids {
     fn save(&self) -> Piece {
-        Piece::Bids(self.held.iter().map(Held::save).collect())
+        Piece::Bids(self.held.iter().map(|(_, held)| held.save()).collect())
     }
 
     fn restore(&mut self, restored: &Restored, share: Share) {

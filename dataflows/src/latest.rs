@@ -8,19 +8,15 @@ use crate::change::{Change, Reading};
 use crate::refused::refused;
 use crate::row::{Row, key_hash};
 use crate::saved::{Piece, Restored, Saved, Share};
-use foldhash::fast::FixedState;
+use crate::structures::numbered::Numbered;
 use gridweaver_model::record::{Telemetry, Version};
 use gridweaver_model::{Data, Rules, Text, Tick};
-use hashbrown::HashTable;
-use std::hash::BuildHasher as _;
 
 /// The state of `latest` on one worker: the nodes whose names hash there. Telemetry is never
 /// removed, so no key is ever forgotten.
 pub struct Latest {
     rules: Rules,
-    nodes: Vec<Node>,
-    /// Places among them, by the hashes of their names.
-    numbers: HashTable<u32>,
+    nodes: Numbered<Node>,
     touched: Vec<u32>,
 }
 
@@ -28,7 +24,6 @@ pub struct Latest {
 pub type LatestState = Vec<(Text, Version, Reading)>;
 
 struct Node {
-    name: Text,
     version: Version,
     reading: Reading,
     /// The last tick in which it was touched, and whether it was first heard of then.
@@ -41,18 +36,13 @@ impl Latest {
     #[must_use]
     pub fn new(rules: &Rules) -> Self {
         let rules = rules.clone();
-        Self { rules, nodes: Vec::new(), numbers: HashTable::new(), touched: Vec::new() }
-    }
-
-    fn number_of(&self, name: &Text) -> Option<u32> {
-        let is_it = |number: &u32| self.nodes[*number as usize].name == *name;
-        self.numbers.find(name_hash(name), is_it).copied()
+        Self { rules, nodes: Numbered::default(), touched: Vec::new() }
     }
 
     /// Takes a reading later than `retention`, of a node that is held.
     fn fold_very_late(&mut self, tick: Tick, row: &mut Row, out: &mut Vec<Change>) {
         let Data::Telemetry(telemetry) = &row.record.data else { return };
-        if self.number_of(&telemetry.node).is_some() {
+        if self.nodes.number(&telemetry.node).is_some() {
             self.fold(tick, &row.record.envelope.version, telemetry);
         } else {
             out.extend(refused(row.origin.take(), &telemetry.node, &self.rules));
@@ -66,11 +56,11 @@ impl Latest {
             load: telemetry.load,
             available: telemetry.available.unwrap_or(telemetry.generation),
         };
-        let Some(number) = self.number_of(&telemetry.node) else {
+        let Some(number) = self.nodes.number(&telemetry.node) else {
             self.hear(tick, telemetry.node.clone(), version.clone(), reading);
             return;
         };
-        let node = &mut self.nodes[number as usize];
+        let node = &mut self.nodes[number];
         if *version > node.version {
             node.version.clone_from(version);
             node.reading = reading;
@@ -83,25 +73,17 @@ impl Latest {
 
     /// Hears of a node for the first time.
     fn hear(&mut self, tick: Tick, name: Text, version: Version, reading: Reading) {
-        let number = u32::try_from(self.nodes.len()).expect("fewer than 2^32 nodes");
-        let hash = name_hash(&name);
-        self.nodes.push(Node { name, version, reading, touched_in: Some(tick), first: true });
-        let nodes = &self.nodes;
-        let rehash = |number: &u32| name_hash(&nodes[*number as usize].name);
-        self.numbers.insert_unique(hash, number, rehash);
+        let node = Node { version, reading, touched_in: Some(tick), first: true };
+        let number = self.nodes.insert(name, node);
         self.touched.push(number);
     }
-}
-
-fn name_hash(name: &Text) -> u64 {
-    FixedState::default().hash_one(name.as_str())
 }
 
 impl Saved for Latest {
     fn save(&self) -> Piece {
         let nodes = self.nodes.iter();
         Piece::Latest(
-            nodes.map(|node| (node.name.clone(), node.version.clone(), node.reading)).collect(),
+            nodes.map(|(name, node)| (name.clone(), node.version.clone(), node.reading)).collect(),
         )
     }
 
@@ -142,9 +124,9 @@ impl View for Latest {
         }
         out.reserve(self.touched.len());
         for number in self.touched.drain(..) {
-            let node = &mut self.nodes[number as usize];
-            let first = std::mem::take(&mut node.first);
-            let (node, reading) = (node.name.clone(), node.reading);
+            let node = &mut self.nodes[number];
+            let (first, reading) = (std::mem::take(&mut node.first), node.reading);
+            let node = self.nodes.name(number).clone();
             out.push(Change::Reading { node, reading, first });
         }
         None

@@ -165,7 +165,7 @@ impl Offers {
 
     /// What became of all bids.
     pub(super) fn fates(&self) -> Vec<(Text, Fate)> {
-        self.entries.iter().map(|entry| (entry.bid.clone(), entry.fate())).collect()
+        self.entries.iter().map(|(bid, entry)| (bid.clone(), entry.fate())).collect()
     }
 
     /// When bids that are out come back.
@@ -263,7 +263,7 @@ impl Offers {
 
     /// All bids, by id.
     pub(super) fn all(&self) -> BTreeMap<&Text, &Entry> {
-        self.entries.iter().map(|entry| (&entry.bid, entry)).collect()
+        self.entries.iter().collect()
     }
 }
 

@@ -16,6 +16,9 @@ pub const OF_TICKS: &str = "from a tick's closing to its orders being durable";
 /// What stands in a log before what was measured.
 pub(crate) const HEAD: &str = "GridWeaver latency in microseconds: ";
 
+/// The greatest that is told apart: 10 minutes.
+const GREATEST_US: u64 = 600_000_000;
+
 /// More intervals than this become half as many, each twice as long: what is kept has a bounded size
 /// however long the run.
 const INTERVALS_MAX: usize = 3_600;
@@ -78,9 +81,6 @@ impl Latencies {
         }
     }
 }
-
-/// The greatest that is told apart: 10 minutes.
-const GREATEST_US: u64 = 600_000_000;
 
 /// From 1 µs to 10 minutes with three significant figures.
 fn histogram() -> Histogram<u64> {

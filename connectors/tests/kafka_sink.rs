@@ -455,46 +455,37 @@ fn behind_a_proxy(client: &[(&str, &str)]) -> (KafkaBroker, Proxy, KafkaSink) {
     (broker, proxy, sink)
 }
 
-#[test]
-fn an_answer_to_a_commit_that_comes_late_is_waited_for() {
-    let (broker, proxy, mut sink) = behind_a_proxy(&[]);
+/// Something of commits is kept back for so long: all ticks are written, once.
+fn assert_outlived(client: &[(&str, &str)], keep_back: fn(&Proxy, bool), for_s: u64) {
+    let (broker, proxy, mut sink) = behind_a_proxy(client);
     write(&mut sink, 0).unwrap();
-    proxy.hold_commits(true);
+    keep_back(&proxy, true);
     let writer = write_ticks(sink, 1..10);
     proxy.wait_until_held();
-    // Longer than a call waits, shorter than a connection lives.
-    thread::sleep(Duration::from_secs(4));
-    proxy.hold_commits(false);
+    thread::sleep(Duration::from_secs(for_s));
+    keep_back(&proxy, false);
     writer.join().unwrap().unwrap();
     assert_holds(&broker.address(), "orders", 0..10);
+}
+
+/// What comes after 7 s is too late for these.
+const IMPATIENT: [(&str, &str); 2] =
+    [("transaction.timeout.ms", "4000"), ("socket.timeout.ms", "1500")];
+
+#[test]
+fn an_answer_to_a_commit_that_comes_late_is_waited_for() {
+    // Longer than a call waits, shorter than a connection lives.
+    assert_outlived(&[], Proxy::hold_commits, 4);
 }
 
 #[test]
 fn a_tick_whose_commit_was_never_answered_is_found_and_not_written_twice() {
-    let client = [("transaction.timeout.ms", "4000"), ("socket.timeout.ms", "1500")];
-    let (broker, proxy, mut sink) = behind_a_proxy(&client);
-    write(&mut sink, 0).unwrap();
-    proxy.hold_commits(true);
-    let writer = write_ticks(sink, 1..10);
-    proxy.wait_until_held();
-    thread::sleep(Duration::from_secs(7));
-    proxy.hold_commits(false);
-    writer.join().unwrap().unwrap();
-    assert_holds(&broker.address(), "orders", 0..10);
+    assert_outlived(&IMPATIENT, Proxy::hold_commits, 7);
 }
 
 #[test]
 fn a_tick_whose_commit_never_arrived_is_written_once() {
-    let client = [("transaction.timeout.ms", "4000"), ("socket.timeout.ms", "1500")];
-    let (broker, proxy, mut sink) = behind_a_proxy(&client);
-    write(&mut sink, 0).unwrap();
-    proxy.lose_commits(true);
-    let writer = write_ticks(sink, 1..10);
-    proxy.wait_until_held();
-    thread::sleep(Duration::from_secs(7));
-    proxy.lose_commits(false);
-    writer.join().unwrap().unwrap();
-    assert_holds(&broker.address(), "orders", 0..10);
+    assert_outlived(&IMPATIENT, Proxy::lose_commits, 7);
 }
 
 #[test]

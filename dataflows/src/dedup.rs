@@ -207,7 +207,8 @@ pub fn identity(source: &str, id: &str) -> u128 {
         text[source.len() + 1..].copy_from_slice(id);
         xxhash_rust::xxh3::xxh3_128(text)
     };
-    match [0; 64].get_mut(..length) {
+    // Two names of a usual length fit; longer ones cost an allocation.
+    match [0; 128].get_mut(..length) {
         Some(short) => write(short),
         None => write(&mut vec![0; length]),
     }

@@ -17,10 +17,11 @@
 use gridweaver_model::Tick;
 
 const SHARDS: usize = 64;
-/// The room that a rebuild gives for a hundred live entries: the first shard gets `ROOM_LEAST`, each
+/// The room that a rebuild gives for a hundred live entries: the first shard gets the least, each
 /// more than the one before. Enough that rebuilds are rare.
-const ROOM_LEAST: usize = 144;
-const LEAST_ROOM: usize = 12;
+const ROOM_PERCENT_MIN: usize = 144;
+/// The least room that a rebuild gives.
+const ROOM_MIN: usize = 12;
 /// How many of a hundred places are used when a shard is full. Every probe ends at one that is not.
 const FILL: usize = 75;
 
@@ -63,7 +64,7 @@ impl Remembered {
             room: 0,
             tags: Vec::new(),
             numbers: Vec::new(),
-            room_percent: ROOM_LEAST + number,
+            room_percent: ROOM_PERCENT_MIN + number,
         };
         Self { shards: (0..SHARDS).map(shard).collect(), now: 0 }
     }
@@ -209,12 +210,12 @@ impl Shard {
     }
 
     fn room_for(&self, live: usize) -> usize {
-        (live * self.room_percent / 100).max(LEAST_ROOM)
+        (live * self.room_percent / 100).max(ROOM_MIN)
     }
 
     /// Gives memory back where most of it holds nothing any more.
     fn shrink(&mut self, now: Tick) {
-        if self.room > LEAST_ROOM && self.room > 2 * self.room_for(self.live(now).count()) {
+        if self.room > ROOM_MIN && self.room > 2 * self.room_for(self.live(now).count()) {
             self.rebuild(now);
         }
     }
@@ -229,9 +230,8 @@ impl Shard {
         (self.tags, self.numbers) = (vec![UNUSED; places], vec![0; places]);
         for number in 0..self.entries.len() {
             let identity = self.entries[number].identity;
-            if let Err(place) = self.find(identity) {
-                self.refer(place, identity, number);
-            }
+            let place = self.find(identity).expect_err("an identity has one entry");
+            self.refer(place, identity, number);
         }
     }
 
